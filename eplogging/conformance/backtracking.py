@@ -1,0 +1,246 @@
+r"""Finds regular expressions on which Python's engine, which backtracks, could run for ever.
+
+`^(a+)+$` takes seconds for 30 characters and years for 60. Such a pattern has a loop that one text
+can pass in two ways, which the position automaton of the pattern (Glushkov) shows: exponential
+ambiguity is a pair of equal states that becomes a pair of different ones and equal again (Weber and
+Seidl, 1991). A row of loops that share out one text costs a power of its length. The engine of the
+extra `fast` is linear, or counts its steps.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+from .characters import DIGITS, SPACE, WORD, Ranges, complement
+from .graphs import circles
+
+_parser = importlib.import_module("re._parser" if sys.version_info >= (3, 11) else "sre_parse")
+_IGNORE_CASE = 2
+_ALL: Ranges = [(0, 0x10FFFF)]
+_CATEGORIES = {
+    "DIGIT": DIGITS,
+    "SPACE": SPACE,
+    "WORD": [*WORD, (0x80, 0x9F), (0xA1, 0x167F), (0x1681, 0x1FFF), (0x200B, 0x2027), (0x2030, 0x10FFFF)],
+}
+_MAX_COPIES = 4
+_MAX_POSITIONS = 600
+_MAX_STEPS = 10_000
+_MAX_LOOPS = 50
+_MAX_CHAIN = 3
+"""Loops in a row that may share out one text: a thousand characters then cost a second or so at most."""
+
+
+_Pair = tuple[int, int]
+
+
+class TooComplexError(Exception):
+    """The pattern is too large to say anything of it in a short time."""
+
+
+class _Part(NamedTuple):
+    nullable: bool  # may it match nothing?
+    first: tuple[int, ...]
+    last: tuple[int, ...]
+    doubled: bool = False  # is there a choice in it between two ways to match nothing?
+
+
+_NOTHING = _Part(True, (), ())
+
+
+def may_explode(pattern: str, flags: int = 0) -> bool:
+    """Whether matching could take a time exponential in the text's length, or no one can tell.
+
+    Args:
+        pattern: a pattern that `re.compile` takes.
+        flags: flags of `re`.
+    """
+    try:
+        automaton = _Automaton(flags)
+        automaton.sequence(_parser.parse(pattern, flags))
+        return automaton.loops_twice or automaton.is_ambiguous()
+    except (TooComplexError, RecursionError):
+        return True
+
+
+class _Automaton:
+    """Positions of a pattern, the characters each stands for, and which may follow which."""
+
+    def __init__(self, flags: int) -> None:
+        self._ignores_case = bool(flags & _IGNORE_CASE)
+        self._characters: list[Ranges] = []
+        self._follow: dict[int, set[int]] = defaultdict(set)
+        self._steps = 0
+        self.loops_twice = False
+
+    def sequence(self, items: Iterable[tuple[Any, Any]]) -> _Part:
+        whole = _NOTHING
+        for name, value in items:
+            whole = self._joined(whole, self._part(str(name), value))
+        return whole
+
+    def _joined(self, left: _Part, right: _Part) -> _Part:
+        self._connect(left.last, right.first)
+        return _Part(
+            left.nullable and right.nullable,
+            left.first + right.first if left.nullable else left.first,
+            right.last + left.last if right.nullable else right.last,
+            left.doubled or right.doubled,
+        )
+
+    def _connect(self, lasts: Sequence[int], firsts: Sequence[int]) -> None:
+        for last in lasts:
+            following = self._follow[last]
+            self.loops_twice |= not following.isdisjoint(firsts)
+            following.update(firsts)
+
+    def _part(self, name: str, value: Any) -> _Part:
+        if name in ("MAX_REPEAT", "MIN_REPEAT", "POSSESSIVE_REPEAT"):
+            return self._repeated(*value)
+        if name == "SUBPATTERN":
+            return self.sequence(value[-1])
+        if name == "ATOMIC_GROUP":
+            return self.sequence(value)
+        if name == "BRANCH":
+            return self._either([self.sequence(branch) for branch in value[1]])
+        if name == "GROUPREF_EXISTS":
+            # the condition decides, so it is no choice
+            return self._either([self.sequence(branch or ()) for branch in value[1:]])._replace(doubled=False)
+        if name in ("ASSERT", "ASSERT_NOT"):
+            self.sequence(value[1])  # a loop inside it can be as bad; for what is around it is nothing
+            return _NOTHING
+        if name == "AT":
+            return _NOTHING
+        at = self._position(_ALL if name == "GROUPREF" else self._ranges(name, value))
+        return _Part(name == "GROUPREF", (at,), (at,))
+
+    @staticmethod
+    def _either(parts: Sequence[_Part]) -> _Part:
+        return _Part(
+            any(part.nullable for part in parts),
+            tuple(position for part in parts for position in part.first),
+            tuple(position for part in parts for position in part.last),
+            sum(part.nullable for part in parts) > 1 or any(part.doubled for part in parts),
+        )
+
+    def _repeated(self, least: int, most: int, body: Any) -> _Part:
+        """Few copies are written out; many are taken for a loop, which is no less ambiguous."""
+        if most > _MAX_COPIES:
+            part = self.sequence(body)
+            self._connect(part.last, part.first)
+            self.loops_twice |= part.doubled
+            return part._replace(nullable=part.nullable or least == 0)
+        whole = _NOTHING
+        for _ in range(most - least):
+            whole = self._joined(self.sequence(body), whole)._replace(nullable=True)
+        for _ in range(least):
+            whole = self._joined(self.sequence(body), whole)
+        return whole
+
+    def _position(self, ranges: Ranges) -> int:
+        if len(self._characters) >= _MAX_POSITIONS:
+            raise TooComplexError
+        self._characters.append(ranges)
+        return len(self._characters) - 1
+
+    def _ranges(self, name: str, value: Any) -> Ranges:
+        if name == "IN":
+            negated = str(value[0][0]) == "NEGATE"
+            ranges = [pair for item in value[negated:] for pair in self._ranges(str(item[0]), item[1])]
+            return _complement(ranges) if negated else ranges
+        if name == "CATEGORY":
+            *_, negated_name, kind = ("", *str(value).removeprefix("CATEGORY_").split("_"))
+            ranges = _CATEGORIES.get(kind, _ALL)
+            return _complement(ranges) if negated_name == "NOT" else ranges
+        if name in ("LITERAL", "NOT_LITERAL", "RANGE"):
+            low, high = value if name == "RANGE" else (value, value)
+            ranges = [(low, high), *self._other_case(low, high)]
+            return _complement(ranges) if name == "NOT_LITERAL" else ranges
+        return _ALL
+
+    def _other_case(self, low: int, high: int) -> Ranges:
+        if not self._ignores_case:
+            return []
+        letters = ((0x41, 0x5A, 32), (0x61, 0x7A, -32))
+        return [
+            (max(low, first) + shift, min(high, last) + shift)
+            for first, last, shift in letters
+            if low <= last and high >= first
+        ]
+
+    def is_ambiguous(self) -> bool:
+        """Whether one text leads from some position back to it in two ways, or through too many loops."""
+        follow = {position: list(self._follow[position]) for position in range(len(self._characters))}
+        loops = [set(circle) for circle in circles(follow) if self._is_loop(circle)]
+        return any(self._turns_twice(loop) for loop in loops) or self._chain(loops) > _MAX_CHAIN
+
+    def _is_loop(self, circle: list[int]) -> bool:
+        return len(circle) > 1 or circle[0] in self._follow[circle[0]]
+
+    def _turns_twice(self, loop: set[int]) -> bool:
+        return any(
+            any(first == second for first, second in circle)
+            and any(first != second for first, second in circle)
+            for circle in circles(self._pairs(loop))
+        )
+
+    def _pairs(self, loop: set[int]) -> dict[_Pair, list[_Pair]]:
+        """Pairs of a loop's positions that one text can reach from equal ones, and what follows each."""
+        edges: dict[_Pair, list[_Pair]] = {}
+        waiting = [(position, position) for position in loop]
+        while waiting:
+            pair = waiting.pop()
+            if pair in edges:
+                continue
+            left, right = (self._follow[position] & loop for position in pair)
+            self._steps += len(left) * len(right)
+            if self._steps > _MAX_STEPS:
+                raise TooComplexError
+            edges[pair] = [(a, b) for a in left for b in right if a == b or self._overlap(a, b)]
+            waiting += edges[pair]
+        return edges
+
+    def _chain(self, loops: list[set[int]]) -> int:
+        """How many loops one text may be shared out among: the power of its length that it can cost."""
+        if len(loops) > _MAX_LOOPS:
+            raise TooComplexError
+        after = [self._reached(loop) for loop in loops]
+        longest: dict[int, int] = {}
+
+        def length(index: int) -> int:
+            if index not in longest:
+                others = [
+                    i for i, loop in enumerate(loops) if i != index and not loop.isdisjoint(after[index])
+                ]
+                longest[index] = 1 + max(map(length, others), default=0)
+            return longest[index]
+
+        return max(map(length, range(len(loops))), default=0)
+
+    def _reached(self, loop: set[int]) -> set[int]:
+        """The positions behind a loop that a text of its own characters leads to."""
+        reached: set[int] = set()
+        waiting = [position for inside in loop for position in self._follow[inside] - loop]
+        while waiting:
+            position = waiting.pop()
+            self._steps += len(loop)
+            if self._steps > _MAX_STEPS:
+                raise TooComplexError
+            if position not in reached and any(self._overlap(position, inside) for inside in loop):
+                reached.add(position)
+                waiting += self._follow[position]
+        return reached
+
+    def _overlap(self, left: int, right: int) -> bool:
+        return any(
+            low <= last and first <= high
+            for low, high in self._characters[left]
+            for first, last in self._characters[right]
+        )
+
+
+def _complement(ranges: Ranges) -> Ranges:
+    return complement(sorted(ranges))

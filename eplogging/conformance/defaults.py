@@ -1,0 +1,236 @@
+"""Schema defaults, filled in as AJV 6 does with `useDefaults`: EventGate sends events that way.
+
+A default fills a property or a tuple item that is absent, as the schema right at that place
+says; nothing is filled inside `anyOf`, `oneOf`, `not`, `if`, `contains` and `propertyNames`.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from .bundling import Bundle, Node
+from .patterns import searcher
+from .validation import Implementation, compile_validator
+
+Fill = Callable[[Any], Any]
+
+_SINGLES = ("additionalItems", "additionalProperties", "then", "else")
+_MAPS = ("properties", "patternProperties", "dependencies")
+
+
+def compile_defaults(
+    bundle: Bundle, implementation: Implementation | None = None
+) -> Callable[[dict[str, Any]], dict[str, Any]] | None:
+    """Make a function that fills a schema's defaults into an event; None where it has none.
+
+    The function never changes the event: it returns the same object where nothing was absent,
+    else a copy along the changed paths. Defaults go in before the whole event is judged, where
+    AJV judges as it goes: so a default that an `allOf` gives satisfies a `required` beside it.
+
+    Args:
+        bundle: the schema.
+        implementation: the validator that judges an `if`, whose `then` or `else` has defaults.
+    """
+    return _Compiler(bundle, implementation).filler(bundle.schema)
+
+
+class _Compiler:
+    def __init__(self, bundle: Bundle, implementation: Implementation | None) -> None:
+        self.bundle = bundle
+        self.implementation = implementation
+        self.useful = _with_defaults(bundle)
+        self.fillers: dict[int, Fill] = {}
+
+    def filler(self, node: Node) -> Fill | None:
+        """The function for one schema; a recursive schema finds its own again."""
+        if id(node) not in self.useful:
+            return None
+        if "$ref" in node:
+            return self.filler(self.bundle.target(node))
+        key = id(node)
+        if key not in self.fillers:
+            steps: list[Fill] = []
+            self.fillers[key] = lambda value: _through(steps, value)
+            steps.extend(self.steps(node))
+        return self.fillers[key]
+
+    def steps(self, node: Mapping[str, Any]) -> Iterator[Fill]:
+        """What to do with a value, in AJV's order."""
+        items = node.get("items")
+        if isinstance(items, list):
+            yield from self.tuple_steps(items, node.get("additionalItems"))
+        elif fill := self.filler(items):
+            yield _each_item(fill, 0)
+        if own := _defaults_of(_properties(node)):
+            yield _absent_properties(own)
+        for name, schema in node.get("dependencies", {}).items():
+            if fill := self.filler(schema):
+                yield _where_present(name, fill)
+        yield from self.property_steps(node)
+        for schema in node.get("allOf", ()):
+            if fill := self.filler(schema):
+                yield fill
+        yield from self.condition(node)
+
+    def tuple_steps(self, items: list[Node], additional: Node) -> Iterator[Fill]:
+        if own := _defaults_of(enumerate(items)):
+            yield _absent_items(own)
+        for index, schema in enumerate(items):
+            if fill := self.filler(schema):
+                yield _one_item(index, fill)
+        if fill := self.filler(additional):
+            yield _each_item(fill, len(items))
+
+    def property_steps(self, node: Mapping[str, Any]) -> Iterator[Fill]:
+        properties: Mapping[str, Node] = node.get("properties", {})
+        patterns = {searcher(p): schema for p, schema in node.get("patternProperties", {}).items()}
+        if fill := self.filler(node.get("additionalProperties")):
+            yield _each_property(
+                fill, lambda name: name not in properties and not any(search(name) for search in patterns)
+            )
+        for name, schema in properties.items():
+            if fill := self.filler(schema):
+                yield _one_property(name, fill)
+        for search, schema in patterns.items():
+            if fill := self.filler(schema):
+                yield _each_property(fill, search)
+
+    def condition(self, node: Mapping[str, Any]) -> Iterator[Fill]:
+        then, otherwise = self.filler(node.get("then")), self.filler(node.get("else"))
+        if "if" in node and (then or otherwise):
+            test = compile_validator(self.bundle.rooted_at(node["if"]), self.implementation).is_valid
+            unchanged: Fill = lambda value: value  # noqa: E731
+            yield _either(test, then or unchanged, otherwise or unchanged)
+
+
+def _properties(node: Mapping[str, Any]) -> Iterator[tuple[str, Node]]:
+    """The names and schemas under `properties`."""
+    yield from node.get("properties", {}).items()
+
+
+def _defaults_of(children: Any) -> dict[Any, Any]:
+    return {key: node["default"] for key, node in children if isinstance(node, dict) and "default" in node}
+
+
+def _with_defaults(bundle: Bundle) -> set[int]:
+    """The ids of all schemas that fill something in, themselves or further down."""
+    parents: dict[int, list[int]] = {}
+    found: list[int] = []
+    seen: set[int] = set()
+    waiting: list[Node] = [bundle.schema]
+    while waiting:
+        node = waiting.pop()
+        if id(node) in seen or not isinstance(node, dict):
+            continue
+        seen.add(id(node))
+        children = list(_filled(node, bundle))
+        for child in children:
+            parents.setdefault(id(child), []).append(id(node))
+        waiting.extend(children)
+        items = node.get("items")
+        if _defaults_of(_properties(node)) or (isinstance(items, list) and _defaults_of(enumerate(items))):
+            found.append(id(node))
+    useful: set[int] = set()
+    while found:
+        key = found.pop()
+        if key not in useful:
+            useful.add(key)
+            found.extend(parents.get(key, ()))
+    return useful
+
+
+def _filled(node: Mapping[str, Any], bundle: Bundle) -> Iterator[Node]:
+    """The schemas whose defaults count when those of this schema do."""
+    if "$ref" in node:
+        yield bundle.target(node)
+        return
+    for keyword in _SINGLES:
+        yield node.get(keyword)
+    for keyword in _MAPS:
+        yield from node.get(keyword, {}).values()
+    items = node.get("items")
+    yield from items if isinstance(items, list) else [items]
+    yield from node.get("allOf", ())
+
+
+def _through(steps: list[Fill], value: Any) -> Any:
+    for step in steps:
+        value = step(value)
+    return value
+
+
+def _replaced(value: Any, key: Any, inner: Any) -> Any:
+    """A container with another value at a key; itself where it is the same value."""
+    if inner is value[key]:
+        return value
+    changed = value.copy()
+    changed[key] = inner
+    return changed
+
+
+def _absent_properties(defaults: dict[str, Any]) -> Fill:
+    def fill(value: Any) -> Any:
+        if not isinstance(value, dict):
+            return value
+        absent = [name for name in defaults if name not in value]
+        return {**value, **{name: copy.deepcopy(defaults[name]) for name in absent}} if absent else value
+
+    return fill
+
+
+def _absent_items(defaults: dict[int, Any]) -> Fill:
+    last = max(defaults)
+
+    def fill(value: Any) -> Any:
+        if not isinstance(value, list) or len(value) > last:
+            return value
+        # JavaScript leaves holes where no default is, and writes them as null
+        return value + [copy.deepcopy(defaults.get(index)) for index in range(len(value), last + 1)]
+
+    return fill
+
+
+def _one_property(name: str, inner: Fill) -> Fill:
+    return lambda value: (
+        _replaced(value, name, inner(value[name])) if isinstance(value, dict) and name in value else value
+    )
+
+
+def _each_property(inner: Fill, applies: Callable[[str], object]) -> Fill:
+    def fill(value: Any) -> Any:
+        if isinstance(value, dict):
+            for name in list(value):
+                if applies(name):
+                    value = _replaced(value, name, inner(value[name]))
+        return value
+
+    return fill
+
+
+def _one_item(index: int, inner: Fill) -> Fill:
+    return lambda value: (
+        _replaced(value, index, inner(value[index]))
+        if isinstance(value, list) and len(value) > index
+        else value
+    )
+
+
+def _each_item(inner: Fill, start: int) -> Fill:
+    def fill(value: Any) -> Any:
+        if isinstance(value, list):
+            filled = [item if index < start else inner(item) for index, item in enumerate(value)]
+            if any(new is not old for new, old in zip(filled, value, strict=True)):
+                return filled
+        return value
+
+    return fill
+
+
+def _where_present(name: str, inner: Fill) -> Fill:
+    return lambda value: inner(value) if isinstance(value, dict) and name in value else value
+
+
+def _either(test: Callable[[Any], bool], then: Fill, otherwise: Fill) -> Fill:
+    return lambda value: then(value) if test(value) else otherwise(value)

@@ -1,0 +1,184 @@
+"""The fields that a producer sets where an event lacks them: `dt`, `meta.dt`, `meta.id` and bound ones.
+
+A field is set only where the schema has it or allows it, so that setting it never makes a valid
+event invalid.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from . import instants
+from .errors import NotJSONError, Violation
+
+Declares = Callable[[tuple[str, ...]], bool]
+
+
+@dataclass(frozen=True)
+class FieldRules:
+    """Which fields one schema has or allows; worked out once per schema.
+
+    Attributes:
+        dt: whether `dt` may be set.
+        meta_dt: whether `meta.dt` may be set.
+        meta_id: whether `meta.id` may be set.
+        declares: whether the schema declares the field at a path of names.
+    """
+
+    dt: bool
+    meta_dt: bool
+    meta_id: bool
+    declares: Declares
+
+
+_BATCH = 256
+_VARIANTS = "89ab" * 4
+_ids: list[str] = []
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_ids.clear)  # else parent and child would give the same ids
+
+
+def new_id() -> str:
+    """A random UUID (version 4) as text; safe from any thread without a lock."""
+    try:
+        return _ids.pop()
+    except IndexError:
+        digits = os.urandom(16 * _BATCH).hex()
+        _ids.extend([_uuid4(digits[start : start + 32]) for start in range(32, len(digits), 32)])
+        return _uuid4(digits[:32])
+
+
+def _uuid4(digits: str) -> str:
+    variant = _VARIANTS[int(digits[16], 16)]
+    return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:]}"
+
+
+class Filled(NamedTuple):
+    """An event with its fields set.
+
+    Attributes:
+        event: a copy of the event, with `meta` copied too.
+        now: the ingestion time; like all times here in milliseconds since the epoch.
+        meta_dt: the instant of `meta.dt`, or None where there is none that can be told.
+        has_real_instants: whether `dt` and `meta.dt` are known to be real instants, or are not there.
+    """
+
+    event: dict[str, Any]
+    now: int
+    meta_dt: int | None
+    has_real_instants: bool
+
+
+def fill(
+    event: Mapping[str, Any],
+    rules: FieldRules,
+    event_time: datetime | float | None,
+    bound: Mapping[str, Any] | None,
+) -> Filled:
+    """Sets `meta.id`, `meta.dt` (R5), `dt` (R4) and bound fields where the event has none of its own.
+
+    Args:
+        event: the event, with `meta` an object. Neither it nor `meta` is changed.
+        rules: which fields the event's schema has or allows.
+        event_time: when the event happened, for `dt`; now, if not given.
+        bound: fields of the context, set where the schema declares them.
+
+    Returns:
+        The filled copy.
+
+    Raises:
+        NotJSONError: `dt` or `meta.dt` is a `datetime` that names no instant in UTC, such as a naive one.
+    """
+    event = dict(event)
+    given = event["meta"]
+    event["meta"] = meta = dict(given if type(given) is dict else dict.items(given))
+    now = instants.now()
+    real = True
+    meta_dt: int | None = None
+    if "id" not in meta and rules.meta_id:
+        meta["id"] = _bound_id(bound) or new_id()
+    if "dt" in meta:
+        meta["dt"], meta_dt, real = _given(meta["dt"], "/meta/dt")
+    elif rules.meta_dt:
+        meta["dt"], meta_dt = instants.isoformat(now), now
+    if "dt" in event:
+        event["dt"], _, real_dt = _given(event["dt"], "/dt")
+        real = real and real_dt
+    elif rules.dt:
+        happened = now if event_time is None else instants.to_milliseconds(event_time)
+        event["dt"] = instants.isoformat(happened)
+    if bound:
+        _merge(event, bound, (), rules.declares)
+    return Filled(event, now, meta_dt, real)
+
+
+def _bound_id(bound: Mapping[str, Any] | None) -> object:
+    """The `meta.id` that an event was given when it was put aside; None where it was not."""
+    meta = bound.get("meta") if bound else None
+    return meta.get("id") if isinstance(meta, Mapping) else None
+
+
+def with_written_instants(event: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The event with `dt` and `meta.dt` as they are sent, where they are given as `datetime`s.
+
+    Raises:
+        NotJSONError: one of them is without a time zone.
+    """
+    if isinstance(event.get("dt"), datetime):
+        event = {**event, "dt": _given(event["dt"], "/dt")[0]}
+    meta = event.get("meta")
+    if isinstance(meta, dict) and isinstance(meta.get("dt"), datetime):
+        event = {**event, "meta": {**meta, "dt": _given(meta["dt"], "/meta/dt")[0]}}
+    return event
+
+
+def _given(instant: Any, path: str) -> tuple[Any, int | None, bool]:
+    """An event's own `dt` or `meta.dt`: as it is sent, its instant, and whether that is a real one."""
+    kind = type(instant)
+    if issubclass(kind, datetime):
+        try:
+            milliseconds = instants.to_milliseconds(instant)
+            return instants.isoformat(milliseconds), milliseconds, True
+        except Exception as error:  # its time zone is code of others, and may lead out of all years
+            raise NotJSONError(f"{path}: {error}") from None
+    try:
+        return instant, instants.parse(instant) if issubclass(kind, str) else None, True
+    except ValueError:
+        return instant, None, False
+
+
+def _merge(
+    target: dict[str, Any], bound: Mapping[str, Any], path: tuple[str, ...], declares: Declares
+) -> None:
+    """Sets bound fields that the schema declares; what the event says is never overwritten."""
+    for name, value in bound.items():
+        here = (*path, name)
+        if isinstance(value, Mapping) and isinstance(target.get(name, {}), Mapping):
+            inner = dict(target.get(name, {}))
+            _merge(inner, value, here, declares)
+            if inner:
+                target[name] = inner
+        elif name not in target and declares(here):
+            target[name] = value
+
+
+def impossible_instants(event: Mapping[str, Any]) -> list[Violation]:
+    """Where `dt` and `meta.dt` are texts that name no real instant.
+
+    AJV's fast `date-time` lets 2020-02-30 pass; Kafka's message timestamp and every consumer need
+    a real instant.
+    """
+    violations = []
+    meta = event.get("meta")
+    for path, holder in (("/dt", event), ("/meta/dt", meta if isinstance(meta, Mapping) else {})):
+        text = holder.get("dt")
+        if isinstance(text, str):
+            try:
+                instants.parse(text)
+            except ValueError as error:
+                violations.append(Violation(path, "format", f"must be a real instant: {error}"))
+    return violations

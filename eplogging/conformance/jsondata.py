@@ -1,0 +1,272 @@
+"""Values of an event as plain JSON data, and their bytes as `JSON.stringify` writes them.
+
+EventGate sends what JavaScript's `JSON.stringify` makes of an event, so the same event must be
+the same bytes here. Python's encoders come close: they differ on floats (`1.0`, `1e-05`), write
+NaN as `NaN` or `null`, and pass over keys that are no strings.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import fields
+from datetime import timedelta
+from decimal import Decimal
+from enum import Enum
+from ipaddress import IPv4Address, IPv6Address
+from json.encoder import JSONEncoder, encode_basestring
+from pathlib import PurePath
+from typing import Any
+from uuid import UUID
+
+from pythonjsonlogger import defaults
+
+from .errors import NotJSONError
+
+MAX_DEPTH = 64
+"""Levels of objects and arrays in an event, itself included; deeper ones are rejected."""
+
+MAX_INTEGER = 2**63 - 1
+"""Consumers read integers into 64-bit longs."""
+
+_SAFE_INTEGER = 2**53
+_TEXT_TYPES = (UUID, Decimal, PurePath, set, frozenset, timedelta, complex, IPv4Address, IPv6Address)
+
+
+class Path:
+    """Where a value stands, as a chain from the value up: cheap to extend, spelled out on error."""
+
+    __slots__ = ("name", "parent")
+
+    def __init__(self, parent: Path | None, name: object) -> None:
+        self.parent = parent
+        self.name = name
+
+    def __str__(self) -> str:
+        names: list[str] = []
+        here: Path | None = self
+        while here is not None:
+            names.append(_printable(here.name).replace("~", "~0").replace("/", "~1"))
+            here = here.parent
+        return "".join("/" + name for name in reversed(names))
+
+
+def _printable(name: object) -> str:
+    """A key or index as text that is safe in a message, whatever the key's own methods do."""
+    if issubclass(type(name), str):
+        return str.__str__(name)[:100]
+    return int.__repr__(name) if type(name) is int else f"<{type(name).__name__}>"
+
+
+def text_of(value: Any) -> str | None:
+    """A text, of a subclass of `str` too (an Enum of texts, say), as it is sent; None for anything else."""
+    kind = type(value)
+    if kind is str:
+        return value  # type: ignore[no-any-return]
+    return str.__str__(value) if issubclass(kind, str) else None
+
+
+def plain(value: Any) -> Any:
+    """Copies a value into plain JSON data: dict, list, str, int, float, bool and None, nothing else.
+
+    What JSON has no form for is converted as python-json-logger converts it, except that no
+    method of an unknown class is ever called: such an object is refused.
+
+    Args:
+        value: an event, or any part of one. It is not changed.
+
+    Returns:
+        The copy. It shares nothing mutable with `value`.
+
+    Raises:
+        NotJSONError: for NaN, infinities, integers beyond 64 bits, keys that are no strings,
+            lone surrogates, circular or too deep structures, and classes without a conversion;
+            the message names the place as a JSON Pointer.
+    """
+    return _plain(value, None, 0)
+
+
+def _plain(value: Any, path: Path | None, depth: int) -> Any:
+    kind = type(value)
+    if kind is str:
+        return value if value.isascii() else _encodable(value, path)
+    if kind is int:
+        return value if -MAX_INTEGER <= value <= MAX_INTEGER else _refuse_integer(path)
+    if kind is bool or value is None:
+        return value
+    if kind is float:
+        return _number(value, path)
+    # The real type counts: a proxy or a mock claims another, and its methods are code of others.
+    if depth >= MAX_DEPTH and issubclass(kind, (dict, list, tuple)):
+        raise NotJSONError(
+            f"{path} is nested more than {MAX_DEPTH} levels deep, or contains itself; "
+            "send a flatter event without references to its own parts"
+        )
+    if issubclass(kind, dict):
+        return _plain_object(value, path, depth + 1)
+    if issubclass(kind, (list, tuple)):
+        items: Iterable[Any] = list.__iter__(value) if issubclass(kind, list) else tuple.__iter__(value)
+        return [_plain(item, Path(path, index), depth + 1) for index, item in enumerate(items)]
+    return _plain(_converted(value, path), path, depth + 1)
+
+
+def _plain_object(value: Any, path: Path | None, depth: int) -> dict[str, Any]:
+    copy = {}
+    for name, item in dict.items(value):
+        kind = type(item)
+        # Most values are short texts: they are spared a call, and a path that no error will show.
+        if kind is not str or not item.isascii():
+            item = _plain(item, Path(path, name), depth)
+        copy[name if type(name) is str and name.isascii() else _key(name, path)] = item
+    if len(copy) != dict.__len__(value):
+        raise NotJSONError(f"{path or '/'} has two keys with the same text; leave one out")
+    return copy
+
+
+def _encodable(text: str, path: Path | None) -> str:
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise NotJSONError(
+            f"{path} holds a lone surrogate (U+{ord(text[error.start]):04X}), which UTF-8 can not carry; "
+            "decode the text it came from with errors='replace'"
+        ) from None
+    return text
+
+
+def _key(name: Any, path: Path | None) -> str:
+    if type(name) is str:
+        return name if name.isascii() else _encodable(name, Path(path, "<key>"))
+    if issubclass(type(name), str) and not issubclass(type(name), Enum):
+        return _encodable(str.__str__(name), Path(path, "<key>"))
+    raise NotJSONError(
+        f"{path or '/'} has a key of type {type(name).__name__}; JSON has only string keys: convert it first"
+    )
+
+
+def _refuse_integer(path: Path | None) -> int:
+    raise NotJSONError(
+        f"{path} is an integer beyond 64 bits, which consumers can not hold; send it as a string"
+    )
+
+
+def _number(value: float, path: Path | None) -> int | float:
+    """JavaScript has one kind of number: `1.0` is `1`, whatever type it came from."""
+    if not math.isfinite(value):
+        raise NotJSONError(f"{path} is {value!r}, which JSON has no form for; leave the field out")
+    if not value.is_integer() or abs(value) > MAX_INTEGER:
+        return value
+    return int(value) if abs(value) <= _SAFE_INTEGER else int(Decimal(repr(value)))
+
+
+def _converted(value: Any, path: Path | None) -> Any:
+    """One step from an object to something simpler, as python-json-logger takes it."""
+    try:
+        for applies, convert in _CONVERSIONS:
+            if applies(value):
+                return convert(value)
+    except Exception as error:
+        raise NotJSONError(
+            f"{path} ({type(value).__name__}) raised {type(error).__name__} when it was converted; "
+            "convert it before it is logged"
+        ) from error
+    raise NotJSONError(
+        f"{path} is of type {type(value).__name__}, which JSON has no form for; convert it before it is "
+        "logged"
+    )
+
+
+def _is_buffer(value: Any) -> bool:
+    """Bytes, and whatever else `marshal` copies as bytes when an event is deferred (`array`, numpy)."""
+    try:
+        memoryview(value).release()
+    except TypeError:
+        return False
+    return True
+
+
+def _dataclass_fields(value: Any) -> dict[str, Any]:
+    return {field.name: getattr(value, field.name) for field in fields(value)}
+
+
+_CONVERSIONS: tuple[tuple[Callable[[Any], bool], Callable[[Any], Any]], ...] = (
+    (defaults.use_datetime_any, defaults.datetime_any),
+    (defaults.use_exception_default, defaults.exception_default),
+    (defaults.use_traceback_default, defaults.traceback_default),
+    (defaults.use_enum_default, defaults.enum_default),
+    (lambda value: isinstance(value, str), str.__str__),
+    (lambda value: isinstance(value, int), int.__int__),
+    (lambda value: isinstance(value, float), float.__float__),
+    (_is_buffer, lambda value: defaults.bytes_default(memoryview(value).tobytes())),
+    (defaults.use_dataclass_default, _dataclass_fields),
+    (defaults.use_type_default, defaults.type_default),
+    (lambda value: isinstance(value, _TEXT_TYPES), defaults.unknown_default),
+)
+
+
+def stringify(value: Any) -> bytes:
+    """Writes plain JSON data as `JSON.stringify` does: compact, UTF-8, keys in their order.
+
+    Args:
+        value: what `plain` returned.
+
+    Returns:
+        The bytes, which parse to `value` again.
+    """
+    if not _has_float(value):
+        return _encode(value).encode()
+    parts: list[str] = []
+    _write(value, parts.append)
+    return "".join(parts).encode()
+
+
+_encode = JSONEncoder(ensure_ascii=False, check_circular=False, separators=(",", ":")).encode
+
+
+def _has_float(value: Any) -> bool:
+    """Floats are what the standard library writes otherwise than JavaScript."""
+    kind = type(value)
+    if kind is dict:
+        return any(map(_has_float, value.values()))
+    if kind is list:
+        return any(map(_has_float, value))
+    return kind is float
+
+
+def _write(value: Any, write: Callable[[str], None]) -> None:
+    if isinstance(value, str):
+        write(encode_basestring(value))
+    elif value is None:
+        write("null")
+    elif isinstance(value, bool):
+        write("true" if value else "false")
+    elif isinstance(value, int):
+        write(int.__repr__(value))
+    elif isinstance(value, float):
+        write(_number_text(value))
+    elif isinstance(value, dict):
+        separator = "{"
+        for name, item in value.items():
+            write(separator + encode_basestring(name) + ":")
+            _write(item, write)
+            separator = ","
+        write("}" if value else "{}")
+    else:
+        separator = "["
+        for item in value:
+            write(separator)
+            _write(item, write)
+            separator = ","
+        write("]" if value else "[]")
+
+
+def _number_text(value: float) -> str:
+    """ECMA-262, Number::toString: digits as they are between 1e-6 and 1e21, else with an exponent."""
+    if value == 0:
+        return "0"
+    digits = Decimal(repr(value))
+    if 1e-6 <= abs(value) < 1e21:
+        text = f"{digits:f}"
+        return text.rstrip("0").rstrip(".") if "." in text else text
+    mantissa, _, exponent = f"{digits.normalize():e}".partition("e")
+    return f"{mantissa}e{int(exponent):+d}"

@@ -1,0 +1,67 @@
+"""Log lines that wait for no lock of `logging`, for the background threads that this package runs in.
+
+`Logger.log` takes the lock that `dictConfig` holds while it closes handlers; a handler that waits for its
+background threads then, while they wait for that lock, would wait in vain until its deadline.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from typing import Any
+
+LOG = logging.getLogger("eplogging.conformance")
+MAX_TEXT = 2000
+
+# What could end a line, drive a terminal or turn the direction of the text.
+_CONTROL = {code: f"\\x{code:02x}" for code in (*range(32), *range(0x7F, 0xA0))}
+_CONTROL |= {
+    code: f"\\u{code:04x}" for code in (0x200E, 0x200F, *range(0x2028, 0x202F), *range(0x2066, 0x206A))
+}
+
+
+def tell(
+    logger: logging.Logger,
+    level: int,
+    text: str,
+    site: tuple[str, int, str] = ("(eplogging)", 0, ""),
+    **extra: Any,
+) -> None:
+    """Logs one line, however hostile its text: control characters are escaped and its length is bounded.
+
+    Called from any thread; never raises, and waits for no lock but those of the application's own
+    handlers. A logger that `dictConfig` disabled, since it did not name it, is heard all the same.
+
+    Args:
+        logger: the logger to log on; made before, since `getLogger` takes the lock too.
+        level: the line's level.
+        text: the line.
+        site: file, line and function for the record.
+        **extra: attributes for the record.
+    """
+    if level < logger.getEffectiveLevel() or level <= logger.manager.disable:
+        return
+    text = text.translate(_CONTROL)
+    if len(text) > MAX_TEXT:
+        text = text[:MAX_TEXT] + "..."
+    try:
+        record = logger.makeRecord(
+            logger.name, level, site[0], site[1], text, (), None, site[2] or None, extra
+        )
+        if logger.filter(record):
+            _handle(logger, record)
+    except Exception as error:  # the application's handlers and filters may do anything
+        if logging.raiseExceptions and sys.stderr is not None:
+            print(f"eplogging: {error!r} was raised when this was reported: {text}", file=sys.stderr)
+
+
+def _handle(logger: logging.Logger, record: logging.LogRecord) -> None:
+    """As `Logger.callHandlers`; a handler that passes over reports does not count as one that heard it."""
+    here: logging.Logger | None = logger
+    while here is not None:
+        if any(getattr(handler, "takes_reports", True) for handler in here.handlers):
+            logger.callHandlers(record)
+            return
+        here = here.parent if here.propagate else None
+    if logging.lastResort is not None and record.levelno >= logging.lastResort.level:
+        logging.lastResort.handle(record)

@@ -1,0 +1,155 @@
+r"""The validator that is always there: `jsonschema`, taught to judge as AJV 6 does.
+
+Its own rules differ from AJV's in formats, patterns (Python's `$` and `\d`), `multipleOf` and
+equality; those keywords are replaced here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from jsonschema import Draft7Validator
+from jsonschema.exceptions import ValidationError
+from jsonschema.validators import extend
+from referencing import Registry
+
+from .bundling import Bundle, with_children
+from .equality import has_twins, identity, is_multiple
+from .errors import Violation
+from .formats import CHECKS
+from .limits import as_double
+from .messages import Finding, bad_names, describe, unexpected, violations_of
+from .patterns import searcher
+
+Errors = Iterator[ValidationError]
+_FALSE = "false schema"
+_MAY_BE_FALSE = ("additionalProperties", "additionalItems")
+_LONG = 1000
+_BROKEN = "broken"  # the text of an error is never shown; see `messages`
+
+
+class PythonValidator:
+    """Judges events with `jsonschema`."""
+
+    def __init__(self, bundle: Bundle) -> None:
+        # an empty registry: nothing can be fetched, whatever a reference says
+        self._validator = _AjvValidator(_rewritten(bundle.schema), registry=Registry())
+        self.is_valid: Callable[[Any], bool] = self._validator.is_valid
+
+    def violations(self, event: Any) -> list[Violation]:
+        """Name every place where an event breaks the schema."""
+        return violations_of(map(_finding, self._validator.iter_errors(event)))
+
+
+def _rewritten(node: Any) -> Any:
+    """Spell `false` as a keyword: `jsonschema` gives it no path."""
+    if isinstance(node, bool):
+        return node or {_FALSE: True}
+    result = with_children(node, _rewritten)
+    return result | {name: node[name] for name in _MAY_BE_FALSE if node.get(name) is False}
+
+
+def _finding(error: ValidationError) -> Finding:
+    path = tuple(error.absolute_path)
+    keyword = str(error.validator)
+    if keyword == "additionalProperties":
+        return path, keyword, unexpected(_additional(error.instance, error.schema))
+    if keyword == "propertyNames":
+        return path, keyword, bad_names([error.cause_name])  # type: ignore[attr-defined]
+    return path, keyword, describe(keyword, error.validator_value, error.schema, error.instance)
+
+
+def _additional(instance: Any, schema: Any) -> list[str]:
+    known = schema.get("properties", {})
+    searches = [searcher(pattern) for pattern in schema.get("patternProperties", {})]
+    return [name for name in instance if name not in known and not any(s(name) for s in searches)]
+
+
+def _additional_properties(validator: Any, value: Any, instance: Any, schema: dict[str, Any]) -> Errors:
+    if not isinstance(instance, dict) or value is True:
+        return
+    names = _additional(instance, schema)
+    if value is False:
+        if names:
+            yield ValidationError(_BROKEN)
+        return
+    for name in names:
+        yield from validator.descend(instance[name], value, path=name)
+
+
+def _pattern_properties(validator: Any, value: dict[str, Any], instance: Any, _schema: Any) -> Errors:
+    if isinstance(instance, dict):
+        names_schema = _schema.get("propertyNames")
+        limits = names_schema if isinstance(names_schema, dict) else {}
+        for pattern, schema in value.items():
+            search = searcher(pattern)
+            for name, inner in instance.items():
+                if not _far_too_long(name, limits) and search(name):
+                    yield from validator.descend(inner, schema, path=name, schema_path=pattern)
+
+
+def _property_names(validator: Any, value: Any, instance: Any, _schema: Any) -> Errors:
+    if isinstance(instance, dict):
+        for name in instance:
+            if not validator.evolve(schema=value).is_valid(name):
+                error = ValidationError(_BROKEN)
+                error.cause_name = name  # type: ignore[attr-defined]
+                yield error
+
+
+def _false_schema(_validator: Any, _value: bool, _instance: Any, _schema: Any) -> Errors:
+    yield ValidationError(_BROKEN)
+
+
+def _pattern(_validator: Any, value: str, instance: Any, schema: Any) -> Errors:
+    if isinstance(instance, str) and not _far_too_long(instance, schema) and not searcher(value)(instance):
+        yield ValidationError(_BROKEN)
+
+
+def _format(_validator: Any, value: str, instance: Any, schema: Any) -> Errors:
+    if isinstance(instance, str) and not _far_too_long(instance, schema) and not CHECKS[value](instance):
+        yield ValidationError(_BROKEN)
+
+
+def _far_too_long(text: str, schema: Any) -> bool:
+    """Whether `maxLength` refuses a text that is long enough for patterns to cost time."""
+    return len(text) > _LONG and len(text) > schema.get("maxLength", len(text))
+
+
+def _multiple_of(_validator: Any, value: float, instance: Any, _schema: Any) -> Errors:
+    number = isinstance(instance, (int, float)) and not isinstance(instance, bool)
+    if number and not is_multiple(as_double(instance), as_double(value)):
+        yield ValidationError(_BROKEN)
+
+
+def _enum(_validator: Any, value: list[Any], instance: Any, _schema: Any) -> Errors:
+    if not any(identity(instance) == identity(option) for option in value):
+        yield ValidationError(_BROKEN)
+
+
+def _const(_validator: Any, value: Any, instance: Any, _schema: Any) -> Errors:
+    if identity(instance) != identity(value):
+        yield ValidationError(_BROKEN)
+
+
+def _unique_items(_validator: Any, value: bool, instance: Any, _schema: Any) -> Errors:
+    if value and isinstance(instance, list) and has_twins(instance):
+        yield ValidationError(_BROKEN)
+
+
+_AjvValidator = extend(  # type: ignore[no-untyped-call]
+    Draft7Validator,
+    validators={
+        _FALSE: _false_schema,
+        "additionalProperties": _additional_properties,
+        "patternProperties": _pattern_properties,
+        "propertyNames": _property_names,
+        "pattern": _pattern,
+        "format": _format,
+        "multipleOf": _multiple_of,
+        "enum": _enum,
+        "const": _const,
+        "uniqueItems": _unique_items,
+    },
+)

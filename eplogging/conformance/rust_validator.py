@@ -1,0 +1,235 @@
+"""The fast validator: `jsonschema-rs`, given a schema in whose terms it judges as AJV 6 does.
+
+Formats become patterns, which its engine runs without a call back into Python; patterns become
+what Rust's engine takes, in linear time unless they look around.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from functools import cached_property
+from typing import Any
+
+import jsonschema_rs
+
+from .bundling import Bundle, with_children
+from .equality import is_multiple
+from .errors import SchemaError, Violation
+from .formats import PATTERNS, is_regex
+from .limits import as_double
+from .messages import Finding, bad_names, describe, unexpected, violations_of
+from .patterns import searcher, translate
+from .python_validator import PythonValidator
+from .vouching import plain_data_schema, vouching_schema
+
+_LINEAR = jsonschema_rs.RegexOptions()
+_BOUNDED = jsonschema_rs.FancyRegexOptions(backtrack_limit=1_000_000)
+
+_LOSSY_NAME = re.compile(r"\+?[0-9]*").fullmatch
+_FOREIGN = "pattern:"  # starts the format that stands for a pattern beyond Rust's engine
+_MARK = "(?:)"  # starts the pattern that stands for a format; matches nothing and costs nothing
+_FORMATS = {
+    name: tuple(_MARK + translate(pattern, "rust") for pattern in patterns)
+    for name, patterns in PATTERNS.items()
+}
+_FORMAT_OF = {pattern: name for name, patterns in _FORMATS.items() for pattern in patterns}
+
+
+class RustValidator:
+    """Judges events with `jsonschema-rs`.
+
+    Attributes:
+        is_valid: the extension's own bound method, so that a judgement costs one call.
+        vouches: likewise; True only for a valid event that orjson writes as `JSON.stringify` does.
+    """
+
+    def __init__(self, bundle: Bundle) -> None:
+        self._bundle = bundle
+        self._schema, self._validator = _compiled(bundle)
+        self._written = {translate(pattern, "rust"): pattern for pattern in bundle.patterns}
+        self.is_valid: Callable[[Any], bool] = self._validator.is_valid
+        self.vouches: Callable[[Any], bool] = _vouching(bundle) or self._vouches_in_two_steps
+
+    def violations(self, event: Any) -> list[Violation]:
+        """Name every place where an event breaks the schema."""
+        if _has_lossy_name(event):
+            return self._slow.violations(event)
+        errors = self._validator.iter_errors(event)
+        return violations_of(self._finding(error, event) for error in errors)
+
+    def _vouches_in_two_steps(self, event: Any) -> bool:
+        return _is_plain_data(event) and self.is_valid(event)
+
+    @cached_property
+    def _slow(self) -> PythonValidator:
+        return PythonValidator(self._bundle)
+
+    def _finding(self, error: jsonschema_rs.ValidationError, event: Any) -> Finding:
+        path = tuple(error.instance_path)
+        instance = event
+        for token in path:
+            instance = instance[token]
+        kind = error.kind
+        if isinstance(kind, jsonschema_rs.ValidationErrorKind.FalseSchema):
+            return path, "false schema", describe("false schema", False, False, instance)
+        if isinstance(kind, jsonschema_rs.ValidationErrorKind.AdditionalProperties):
+            return path, "additionalProperties", unexpected(kind.unexpected)
+        if isinstance(kind, jsonschema_rs.ValidationErrorKind.PropertyNames):
+            return path, "propertyNames", bad_names([str(kind.error.instance)])
+        keyword = str(error.evaluation_path[-1])
+        node = self._node(error.evaluation_path[:-1])
+        keyword, value = self._as_written(keyword, node[keyword])
+        return path, keyword, describe(keyword, value, node, instance)
+
+    def _node(self, path: Iterable[str | int]) -> Any:
+        """The schema at a path that goes through `$ref`s."""
+        node: Any = self._schema
+        for token in path:
+            node = node[token]
+            if token == "$ref" and isinstance(node, str):  # nosec B105
+                node = self._schema["definitions"][node.rpartition("/")[2]]
+        return node
+
+    def _as_written(self, keyword: str, value: Any) -> tuple[str, Any]:
+        """Undo the rewriting of formats and patterns."""
+        if keyword == "pattern":
+            return ("format", _FORMAT_OF[value]) if value in _FORMAT_OF else (keyword, self._written[value])
+        if keyword == "format" and value.startswith(_FOREIGN):
+            return "pattern", value[len(_FOREIGN) :]
+        return keyword, value
+
+
+def _has_lossy_name(value: Any) -> bool:
+    """Whether a property name is one that jsonschema-rs leaves out of its paths, or takes for an index."""
+    waiting = [value]
+    while waiting:
+        current = waiting.pop()
+        if isinstance(current, dict):
+            if any(_LOSSY_NAME(name) for name in current):
+                return True
+            waiting.extend(current.values())
+        elif isinstance(current, list):
+            waiting.extend(current)
+    return False
+
+
+class _MultipleOf:
+    """Replaces the built-in, which divides decimals exactly where AJV divides doubles."""
+
+    def __init__(self, _schema: Any, value: Any, _path: Any) -> None:
+        self.divisor = as_double(value)
+
+    def validate(self, instance: Any) -> None:
+        """Raise for a number that is no multiple."""
+        number = isinstance(instance, (int, float)) and not isinstance(instance, bool)
+        if number and not is_multiple(as_double(instance), self.divisor):
+            raise ValueError
+
+
+def _compiled(bundle: Bundle) -> tuple[dict[str, Any], jsonschema_rs.Validator]:
+    schema = _rewritten(bundle.schema, frozenset())
+    try:
+        return schema, _validator(schema, _LINEAR)
+    except ValueError:
+        pass  # a pattern that looks around or is large; or an error, which the next attempt shows
+    foreign = frozenset(pattern for pattern in bundle.patterns if not _takes(pattern))
+    schema = _rewritten(bundle.schema, foreign)
+    try:
+        return schema, _validator(schema, _BOUNDED, foreign)
+    except ValueError as error:
+        raise SchemaError(
+            f"schema {bundle.uri} can not be compiled ({str(error)[:200]}); correct it", schema_uri=bundle.uri
+        ) from error
+
+
+def _vouching(bundle: Bundle) -> Callable[[Any], bool] | None:
+    schema = vouching_schema(bundle)
+    if schema is None:
+        return None
+    try:
+        return jsonschema_rs.Draft4Validator(
+            _rewritten(schema, frozenset()),
+            formats={"regex": is_regex},
+            validate_formats=True,
+            pattern_options=_LINEAR,
+            keywords={"multipleOf": _MultipleOf},
+            offline=True,
+        ).is_valid
+    except ValueError:  # a pattern beyond the linear engine
+        return None
+
+
+_is_plain_data = jsonschema_rs.Draft4Validator(plain_data_schema()).is_valid
+
+
+def _validator(
+    schema: dict[str, Any],
+    options: jsonschema_rs.RegexOptions | jsonschema_rs.FancyRegexOptions,
+    foreign: Iterable[str] = (),
+) -> jsonschema_rs.Validator:
+    formats: dict[str, Callable[..., bool]] = {"regex": is_regex}
+    for pattern in foreign:
+        formats[_FOREIGN + pattern] = _search(pattern)
+    return jsonschema_rs.Draft7Validator(
+        schema,
+        formats=formats,
+        validate_formats=True,
+        pattern_options=options,
+        keywords={"multipleOf": _MultipleOf},
+        offline=True,
+    )
+
+
+def _search(pattern: str) -> Callable[[str], bool]:
+    search = searcher(pattern)
+    return lambda text: search(text) is not None
+
+
+def _takes(pattern: str) -> bool:
+    try:
+        jsonschema_rs.Draft7Validator({"pattern": translate(pattern, "rust")}, pattern_options=_BOUNDED)
+    except ValueError:
+        return False
+    return True
+
+
+def _rewritten(node: Any, foreign: frozenset[str]) -> Any:
+    """A schema in the terms of Rust's engine: formats and patterns are what differs."""
+    if isinstance(node, bool):
+        return node
+    result = with_children(node, lambda child: _rewritten(child, foreign))
+    if "patternProperties" in result:
+        _judge_names(result)
+    if result.get("additionalProperties") is False:
+        result.setdefault("properties", {})  # without any, jsonschema-rs names no property
+    if result.get("propertyNames") is False:
+        result["propertyNames"] = {"not": {}}
+    if "pattern" in result or result.get("format") in _FORMATS:
+        _judge_text(result, foreign)
+    return result
+
+
+def _judge_names(node: dict[str, Any]) -> None:
+    schemas: dict[str, Any] = {}
+    for pattern, schema in node["patternProperties"].items():
+        # marked, since in paths an empty one would be missing, and digits taken for an index
+        translated = _MARK + translate(pattern, "rust")
+        # two may become one, such as [0-9] and [\d]
+        schemas[translated] = {"allOf": [schemas[translated], schema]} if translated in schemas else schema
+    node["patternProperties"] = schemas
+
+
+def _judge_text(node: dict[str, Any], foreign: frozenset[str]) -> None:
+    tests: list[dict[str, Any]] = []
+    pattern = node.pop("pattern", None)
+    if pattern is not None:
+        rust = {"pattern": translate(pattern, "rust")}
+        tests.append({"format": _FOREIGN + pattern} if pattern in foreign else rust)
+    if node.get("format") in _FORMATS:
+        tests += [{"pattern": text} for text in _FORMATS[node.pop("format")]]
+    for test in tests:
+        if node.keys().isdisjoint(test):
+            node.update(test)
+        else:
+            node["allOf"] = [*node.get("allOf", []), test]
