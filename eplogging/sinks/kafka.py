@@ -1,0 +1,252 @@
+"""Messages to Kafka, through confluent-kafka's producer.
+
+The producer is made in the thread that sends the first message, so that one which a fork copied
+is never used: librdkafka's threads do not survive a fork.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import deque
+from collections.abc import Mapping
+from functools import partial
+from itertools import count
+from operator import itemgetter
+from typing import Any
+
+from confluent_kafka import KafkaError, KafkaException, Producer
+from confluent_kafka import Message as KafkaMessage
+
+from ..conformance import ConfigurationError, Message
+from ..conformance.secrets import Secrets
+from ..reports import KafkaLog
+from .base import Outcomes, SinkFull
+from .kafkaconfiguration import check_configuration, complete
+from .kafkaerrors import PASSING, refusal
+
+_PURGE_TIME = 0.2
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 30.0
+"""Seconds between producers that fail one after the other."""
+
+# A child process must not free a producer that its parent's fork copied: freeing waits for
+# threads that are not there. It is kept here for the life of the process.
+_inherited: list[Producer] = []
+
+
+class KafkaSink:
+    """Sends to Kafka.
+
+    What librdkafka gives up is sent again, in order, before anything else; where its idempotence failed for
+    good, by a new producer.
+
+    Args:
+        configuration: librdkafka's properties, as confluent-kafka's `Producer` takes them. Unless
+            they say otherwise, `acks=all`, `enable.idempotence=true` and `message.timeout.ms=0`
+            (messages wait for a broker as long as they fit in memory).
+        queue_size: messages that the handler holds at most; librdkafka's own queue is made to fit.
+        queue_bytes: likewise, in bytes.
+
+    Raises:
+        ConfigurationError: librdkafka does not take the configuration.
+    """
+
+    def __init__(self, configuration: Mapping[str, Any], queue_size: int, queue_bytes: int) -> None:
+        check_configuration(configuration)
+        self._configuration = complete(configuration)
+        self._configuration.setdefault("queue.buffering.max.messages", min(queue_size, 2**31 - 1))
+        self._configuration.setdefault(
+            "queue.buffering.max.kbytes", min(queue_bytes // 1024 + 1024, 2_097_151)
+        )
+        self._secrets = Secrets.of_kafka(configuration)
+        self._log = KafkaLog(self._secrets.hide)
+        self._configuration.setdefault("logger", self._log)
+        given = self._configuration.get("error_cb")
+        self._also_told = given if callable(given) else None
+        self._configuration["error_cb"] = self._report_error
+        self._producer: Producer | None = None
+        self._outcomes: Outcomes | None = None
+        self._streams: dict[str, str] = {}
+        self._pause = _FIRST_PAUSE
+        self._forget()
+
+    def _forget(self) -> None:
+        self._sequence = count()
+        self._count = self._size = 0
+        self._marks: list[Any] = []
+        self._given_up: list[tuple[int, Message, Any]] = []
+        self._again: deque[tuple[int, Message, Any]] = deque()
+        self._is_fatal = self._replacing = False
+        self._not_before = 0.0
+
+    def __repr__(self) -> str:
+        return f"KafkaSink({self._configuration.get('bootstrap.servers')!r})"
+
+    def open(self, outcomes: Outcomes) -> None:
+        """Makes the producer, whose own threads then connect in the background."""
+        self._outcomes = outcomes
+        self._producer = self._made()
+
+    def _made(self) -> Producer:
+        try:
+            return Producer(self._configuration)
+        except (KafkaException, TypeError, ValueError) as error:
+            # What librdkafka says may repeat a value, and its exception would keep it.
+            raise ConfigurationError(f"kafka: {self._secrets.hide(str(error))}") from None
+
+    def send(self, message: Message, mark: Any = None) -> None:
+        """Hands a message to librdkafka.
+
+        Raises:
+            SinkFull: librdkafka's own queue is full, or what was given up must be sent first.
+        """
+        if self._replacing or self._again:
+            raise SinkFull
+        self._produce(next(self._sequence), message, mark)
+
+    def _produce(self, number: int, message: Message, mark: Any) -> None:
+        assert self._producer is not None and self._outcomes is not None
+        topic, key, value, timestamp, stream = message
+        self._streams[topic] = stream
+        try:
+            self._producer.produce(
+                topic, value, key, timestamp=timestamp, on_delivery=partial(self._reported, number, mark)
+            )
+        except BufferError:
+            raise SinkFull from None
+        except KafkaException as raised:
+            error = raised.args[0]
+            if error.code() in PASSING:
+                self._is_fatal = True
+                raise SinkFull from None
+            self._refuse(message, error, mark)
+        except (TypeError, ValueError) as wrong:
+            self._outcomes.failed(message, self._secrets.hide(str(wrong)), mark)
+
+    def _reported(self, number: int, mark: Any, error: KafkaError | None, reported: KafkaMessage) -> None:
+        """Called for each message, so it only adds up; `_settle` hands the sums over."""
+        if error is None:
+            self._count += 1
+            self._size += len(reported) + len(reported.key() or b"")
+            if mark is not None:
+                self._marks.append(mark)
+            return
+        message = self._message(reported)
+        if error.code() in PASSING:
+            self._is_fatal = self._is_fatal or error.code() == KafkaError._FATAL
+            self._given_up.append((number, message, mark))
+        else:
+            self._refuse(message, error, mark)
+
+    def _message(self, reported: KafkaMessage) -> Message:
+        topic = reported.topic() or ""
+        stream = self._streams.get(topic, "")
+        return Message(topic, reported.key(), reported.value() or b"", reported.timestamp()[1], stream)
+
+    def _refuse(self, message: Message, error: KafkaError, mark: Any) -> None:
+        assert self._outcomes is not None
+        text = self._secrets.hide(f"{error.name()}: {error.str()}")
+        self._outcomes.refused(message, refusal(error), text, mark)
+
+    def _settle(self) -> None:
+        if self._count and self._outcomes is not None:
+            delivered, size, marks = self._count, self._size, self._marks
+            self._count = self._size = 0
+            self._marks = []
+            self._pause = _FIRST_PAUSE
+            self._outcomes.delivered(delivered, size, marks)
+
+    def poll(self) -> None:
+        """Serves delivery reports and librdkafka's log, and sends again what was given up."""
+        self._serve(0)
+        if self._given_up or self._is_fatal or self._replacing or self._again:
+            self._recover()
+
+    def _serve(self, timeout: float) -> None:
+        if self._producer is None:
+            return
+        try:
+            if timeout:
+                self._producer.flush(timeout)
+            else:
+                self._producer.poll(0)
+        except KafkaException as raised:
+            if not raised.args[0].fatal():
+                raise
+            self._is_fatal = True
+        finally:
+            self._settle()
+
+    def _recover(self) -> None:
+        """Over several calls: waits for all reports, then a new producer sends again what was given up."""
+        if (self._given_up or self._is_fatal) and not self._replacing:
+            self._replacing = True
+            self._not_before = time.monotonic() + self._pause
+            self._pause = min(2 * self._pause, _LONGEST_PAUSE)
+        if self._replacing:
+            if self._producer is not None and len(self._producer):
+                # Where only some timed out, what is in flight may arrive still, and be no duplicate.
+                self._producer.purge(in_queue=True, in_flight=self._is_fatal, blocking=False)
+            elif time.monotonic() >= self._not_before:
+                self._start_again()
+        if not self._replacing:
+            self._send_again()
+
+    def _start_again(self) -> None:
+        self._again = deque(sorted((*self._given_up, *self._again), key=itemgetter(0)))
+        self._given_up = []
+        if self._is_fatal or self._producer is None:
+            self._tell("the producer is replaced, as its idempotence failed for good")
+            self._producer = None  # frees it before there is another one
+            self._producer = self._made()
+        else:
+            self._tell("librdkafka gave messages up")
+        self._is_fatal = self._replacing = False
+
+    def _send_again(self) -> None:
+        while self._again:
+            try:
+                self._produce(*self._again[0])
+            except SinkFull:
+                return
+            self._again.popleft()
+
+    def _tell(self, what: str) -> None:
+        self._log.tell(logging.WARNING, what, f"{what}; {len(self._again)} messages are sent again")
+
+    def flush(self, timeout: float) -> bool:
+        """Waits until every message is acknowledged or given up."""
+        if self._producer is None:
+            return True
+        self._serve(max(timeout, 0))
+        if self._given_up or self._is_fatal or self._replacing or self._again:
+            self._recover()
+            return False
+        return len(self._producer) == 0
+
+    def close(self) -> list[tuple[Message, Any]]:
+        """Purges what is not acknowledged, and returns it."""
+        producer = self._producer
+        if producer is not None:
+            producer.purge()
+            # The broker's thread gives up what is in flight a moment later; only this serves those reports.
+            producer.flush(_PURGE_TIME)
+            self._settle()
+        self._producer = None
+        left = sorted((*self._again, *self._given_up), key=itemgetter(0))
+        self._forget()
+        return [(message, mark) for _, message, mark in left]
+
+    def forked(self) -> None:
+        """Keeps the parent's producer from being used or freed."""
+        if self._producer is not None:
+            _inherited.append(self._producer)
+            self._producer = None
+        self._forget()
+
+    def _report_error(self, error: KafkaError) -> None:
+        if error.fatal():
+            self._is_fatal = True
+        self._log.tell(logging.WARNING, error.name(), f"{error.name()}: {error.str()}")
+        if self._also_told is not None:
+            self._also_told(error)

@@ -1,0 +1,444 @@
+"""A sink in front of another one: it keeps on disk what that one can not take, or, if asked to, everything.
+
+Messages go through in one order: what is on disk is older than what comes, so while something on disk
+is unread, what comes goes to the disk behind it.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from ..conformance import Message
+from ..items import Deferred, Item, Kept
+from ..ledger import Ledger
+from ..reports import REPORTS, report
+from ..spool import Row, Spool, SpoolError, Trouble, decode, encode, stored_at, with_identity
+from .base import Outcomes, Sink, SinkFull
+
+_AT_ONCE = 200
+_BYTES_AT_ONCE = 1024 * 1024
+_READS = 5
+_CHUNK = 1000
+_CHUNK_BYTES = 4 * 1024 * 1024
+_LOOK_FOR_ORPHANS, _LOOK_AGAIN = 60.0, 10.0
+
+
+class SpooledSink:
+    """Sends through another sink, and owns the spool.
+
+    Args:
+        sink: where messages go.
+        spool: where they are kept.
+        durable: whether each is on disk before it is sent.
+        spills: whether what the sink can not take goes to the disk; else it stays in the listener's memory.
+        window: messages that the sink holds at most.
+        window_bytes: their bytes.
+
+    Attributes:
+        holds: whether what comes goes to the disk, behind what is being waited for.
+    """
+
+    def __init__(
+        self, sink: Sink, spool: Spool, *, durable: bool, spills: bool, window: int, window_bytes: int
+    ) -> None:
+        self._sink = sink
+        self._spool = spool
+        self._durable = durable
+        self._spills = spills or durable
+        self._window = max(1, window)
+        self._window_bytes = max(1, window_bytes)
+        self._now = time.monotonic
+        self._ledger: Ledger | None = None
+        self._again: Callable[[Kept], None] = _nobody
+        self._trouble = Trouble()
+        self._reset()
+
+    def _reset(self) -> None:
+        self._trouble.forget()
+        self.holds = False
+        self._next_look = float("-inf")
+        self._is_open = False
+        # In the sink; those of them that are not on disk; those on disk that are on their way to the sink.
+        self._out = self._out_bytes = self._out_unkept = self._loaded = 0
+        self._waiting: deque[tuple[Message, Row]] = deque()
+        self._fresh: deque[Message] = deque()
+        self._done: list[Row] = []
+        self._taken_over = self._damaged = 0
+
+    def __repr__(self) -> str:
+        return repr(self._sink)
+
+    @property
+    def trouble(self) -> str:
+        """Why the spool can not be used now; empty if it can."""
+        return str(self._trouble)
+
+    @property
+    def is_durable(self) -> bool:
+        """Whether each message is on disk before it is sent."""
+        return self._durable
+
+    @property
+    def spills(self) -> bool:
+        """Whether what the sink can not take goes to the disk."""
+        return self._spills
+
+    @property
+    def comes_first(self) -> bool:
+        """Whether the disk is where an item must wait: always, or behind what is on it."""
+        return self._durable or bool(self._fresh) or self._spool.unread > 0
+
+    def hand_back(self, again: Callable[[Kept], None]) -> None:
+        """Says who takes what is read from the disk: it may wait for a look-up, as others do."""
+        self._again = again
+
+    def open(self, outcomes: Outcomes) -> None:
+        """Takes over what other processes left behind."""
+        assert isinstance(outcomes, Ledger)
+        self._ledger = outcomes
+        self._look_for_orphans()
+
+    @property
+    def _books(self) -> Ledger:
+        assert self._ledger is not None
+        return self._ledger
+
+    def _look_for_orphans(self) -> None:
+        try:
+            self._spool.take_over()
+        except SpoolError as error:
+            self._next_look = self._now() + _LOOK_AGAIN
+            self._trouble.met("read", str(error))
+        else:
+            self._next_look = self._now() + _LOOK_FOR_ORPHANS
+            self._trouble.over("read")
+        self._account()
+
+    def _account(self) -> None:
+        """Takes what the spool found, or found missing, into the books."""
+        books, spool = self._books, self._spool
+        books.counters.taken_over.add(spool.taken_over - self._taken_over)
+        if spool.damaged > self._damaged:
+            books.drop("spool_damaged", "", spool.damage, spool.damaged - self._damaged)
+        if (spool.taken_over, spool.damaged) != (self._taken_over, self._damaged) and spool.damage:
+            report(REPORTS, logging.ERROR, f"spool: a file is damaged: {spool.damage}")
+            spool.damage = ""
+        self._taken_over, self._damaged = spool.taken_over, spool.damaged
+        kept = spool.unread + self._loaded + self._out - self._out_unkept
+        books.counters.spooled.add(kept - books.counters.spooled.value)
+
+    def send(self, message: Message, mark: Any = None) -> None:
+        """Passes a message on, or takes it for the disk, where the next `poll` writes it.
+
+        Raises:
+            SinkFull: it must wait in the listener's memory; never for what is on disk, and has a mark.
+        """
+        if mark is not None:
+            self._waiting.append((message, mark))
+            if len(self._waiting) == 1:
+                self._send_waiting()
+            return
+        is_behind = bool(self._waiting or self._fresh or self._spool.unread)
+        if self._spills and (self._durable or self.holds or is_behind):
+            self._fresh.append(message)
+            return
+        if is_behind:
+            raise SinkFull
+        try:
+            self._pass_on(message, None)
+        except SinkFull:
+            if not self._spills:
+                raise
+            self._fresh.append(message)
+
+    def _send_waiting(self) -> None:
+        while self._waiting:
+            message, row = self._waiting[0]
+            try:
+                self._pass_on(message, row)
+            except SinkFull:
+                return
+            except Exception as error:
+                self._books.failed(message, f"{type(error).__name__}: {error}", row)
+                self._done.append(row)
+            self._waiting.popleft()
+            self._loaded -= 1
+
+    def _has_room(self) -> bool:
+        return self._out + self._loaded < self._window and self._out_bytes < self._window_bytes
+
+    def _pass_on(self, message: Message, mark: Row | None) -> None:
+        if mark is None and not self._has_room():
+            raise SinkFull
+        if not self._is_open:
+            self._sink.open(self)
+            self._is_open = True
+        self._sink.send(message, mark)
+        self._out += 1
+        self._out_unkept += mark is None
+        self._out_bytes += message.size
+
+    def keep(self, item: Message | Deferred) -> Message | Deferred | Kept | None:
+        """Puts an item on the disk that can not be sent yet.
+
+        Returns:
+            The item as it is to be handled from here on; None if it will be read from the disk.
+        """
+        self._write_fresh()  # it is older
+        if self._fresh or self._trouble.is_fresh("written"):
+            return item
+        if isinstance(item, Deferred):
+            item = with_identity(item)
+        is_next = not self._spool.unread
+        rows = self._store([item], int(is_next))
+        if not rows:
+            return item
+        self._books.spooled(1, 0 if is_next else item.size)
+        if not is_next:
+            return None
+        self._loaded += 1
+        return Kept(item, rows[0])
+
+    def forget(self, row: Row) -> None:
+        """An item that was read from the disk, and settled otherwise, can be removed."""
+        self._loaded -= 1
+        self._done.append(row)
+
+    def delivered(self, count: int, size: int, marks: Sequence[Any] = ()) -> None:
+        """See `Outcomes`: what the sink tells."""
+        self._out -= count
+        self._out_unkept -= count - len(marks)
+        self._out_bytes -= size
+        self._done.extend(marks)
+        self._books.delivered(count, size, marks)
+
+    def failed(self, message: Message, error: str, mark: Any = None) -> None:
+        """See `Outcomes`: what the sink tells."""
+        self._settled(message, mark)
+        self._books.failed(message, error, mark)
+
+    def refused(self, message: Message, reason: str, error: str, mark: Any = None) -> None:
+        """See `Outcomes`: what the sink tells."""
+        self._settled(message, mark)
+        self._books.refused(message, reason, error, mark)
+
+    def _settled(self, message: Message, mark: Any) -> None:
+        self._out -= 1
+        self._out_unkept -= mark is None
+        self._out_bytes -= message.size
+        if mark is not None:
+            self._done.append(mark)
+
+    def poll(self) -> None:
+        """Serves the sink, and moves messages between it, memory and the disk."""
+        if self._is_open:
+            self._sink.poll()
+        self._send_waiting()
+        self._write_fresh()
+        if self._done and not self._trouble.is_fresh("emptied"):
+            self._delete_done()
+        if self._spool.unread:
+            self._read()
+        elif not self._spool.stored:
+            self._books.counters.oldest_spooled = None
+        if self._now() >= self._next_look:
+            self._look_for_orphans()
+
+    def _write_fresh(self) -> None:
+        while self._fresh and not self._trouble.is_fresh("written"):
+            is_full = self._spool.unread or self._waiting or not self._has_room()
+            room = 0 if is_full else self._window - self._out - self._loaded
+            messages = _first(self._fresh)
+            rows = self._store(messages, room)
+            self._books.spooled(len(rows), sum(one.size for one in messages[room : len(rows)]))
+            self._loaded += min(room, len(rows))
+            for index, row in enumerate(rows):
+                self._fresh.popleft()
+                if index < room:
+                    self.send(messages[index], row)
+        if self._fresh:
+            self._pass_on_from_memory()
+
+    def _store(self, items: Sequence[Message | Deferred], read: int = 0) -> list[Row]:
+        """Writes some items, or as many of them as fit, from the first."""
+        reason = ""
+        for most in (len(items), 32, 1):  # less may fit still
+            try:
+                rows = self._spool.write([encode(one) for one in items[:most]], read=min(read, most))
+            except SpoolError as error:
+                reason = str(error)
+            except Exception:  # a deferred event that is no JSON: it will be rejected
+                return []
+            else:
+                self._trouble.over("written")
+                return rows
+        self._trouble.met("written", reason)
+        return []
+
+    def _pass_on_from_memory(self) -> None:
+        """The disk takes nothing: what can be sent is, without it."""
+        while self._fresh and not (self._spool.unread or self._waiting):
+            message = self._fresh[0]
+            try:
+                self._pass_on(message, None)
+            except SinkFull:
+                return
+            except Exception as error:
+                self._books.failed(message, f"{type(error).__name__}: {error}")
+            self._fresh.popleft()
+
+    def _delete_done(self) -> None:
+        try:
+            self._spool.delete(self._done)
+        except SpoolError as error:
+            self._trouble.met("emptied", str(error))
+        else:
+            self._trouble.over("emptied")
+
+    def _read(self) -> None:
+        counters = self._books.counters
+        for _ in range(_READS):
+            is_full = self._loaded and counters.pending_bytes.value >= 2 * self._window_bytes
+            if is_full or not (self._spool.unread and self._has_room()) or self._trouble.is_fresh("read"):
+                break
+            try:
+                count = min(_AT_ONCE, self._window - self._out - self._loaded)
+                found = self._spool.read(count, _BYTES_AT_ONCE)
+            except SpoolError as error:
+                self._trouble.met("read", str(error))
+                break
+            self._trouble.over("read")
+            if found:
+                counters.oldest_spooled = stored_at(found[0][1])
+            self._loaded += len(found)
+            for row, record in found:
+                self._hand_back(row, record)
+            if self._spool.damage:
+                self._account()
+
+    def _hand_back(self, row: Row, record: bytes) -> None:
+        try:
+            kept = Kept(decode(record), row)
+        except Exception as error:  # of another version, or written by somebody else
+            self._books.dropped("spool_damaged", "", 0, f"{type(error).__name__}: {error}", row)
+            self.forget(row)
+            return
+        self._books.loaded(kept.size)
+        self._again(kept)
+
+    def flush(self, timeout: float) -> bool:
+        """Waits until everything is delivered, what is on disk included."""
+        self.poll()
+        done = self._sink.flush(timeout) if self._is_open else True
+        self.poll()
+        return done and not (self._fresh or self._out or self._spool.stored)
+
+    def hurry(self) -> None:
+        """Has the sink send at once what it may still collect."""
+        if self._is_open:
+            self._sink.flush(0.001)
+
+    def barrier(self) -> object:
+        """Stands for everything taken until now; see `is_past`."""
+        self._write_fresh()
+        return self._spool.end()
+
+    def is_past(self, barrier: Any) -> bool:
+        """Whether everything that was taken before the barrier is delivered, rejected or dropped."""
+        try:
+            return not (self._fresh or self._out_unkept or self._spool.has_before(barrier))
+        except SpoolError:
+            return False
+
+    def keep_all(self, items: Sequence[Item]) -> list[Item]:
+        """Puts on the disk what the listener still holds; returns what the disk does not take."""
+        self._trouble.forget()
+        self._books.resized(-sum(item.size for item in items if isinstance(item, Kept)))
+        left: deque[Message | Deferred] = deque(self._fresh)
+        self._fresh.clear()
+        lost: list[Item] = []
+        for item in items:
+            if isinstance(item, Deferred):
+                (left if _is_storable(item) else lost).append(with_identity(item))
+            elif isinstance(item, Message):
+                left.append(item)
+        while left:
+            chunk = _first(left)
+            rows = self._store(chunk)
+            if not rows:
+                break
+            self._books.spooled(len(rows), sum(one.size for one in chunk[: len(rows)]))
+            for _ in rows:
+                left.popleft()
+        return [*lost, *left]
+
+    def close(self) -> list[tuple[Message, Any]]:
+        """Keeps on disk what is not delivered; returns what the disk does not take."""
+        left = self._sink.close() if self._is_open else []
+        lost = self._keep_before(left)
+        lost += [(message, None) for message in self._fresh]
+        self._books.resized(-sum(message.size for message, _ in self._waiting))
+        if self._done:
+            self._delete_done()
+        self._spool.close()
+        missing = self._spool.damaged - self._damaged
+        if missing > 0:
+            self._books.counters.spooled.add(-missing)
+            self._books.drop("spool_damaged", "", self._spool.damage, missing)
+        self._reset()
+        return lost
+
+    def _keep_before(self, left: list[tuple[Message, Any]]) -> list[tuple[Message, Any]]:
+        """Puts what the sink gave up before everything else; that with a mark is on disk already."""
+        books = self._books
+        rows = [mark for _, mark in left if mark is not None and mark.file.is_open]
+        if len(rows) == len(left):
+            books.resized(-sum(message.size for message, _ in left))
+            return []
+        messages = [message for message, _ in left]
+        stored = 0
+        try:
+            for end in range(len(messages), 0, -_CHUNK):  # each chunk goes before the one before
+                self._spool.write_before([encode(one) for one in messages[max(0, end - _CHUNK) : end]])
+                stored = len(messages) - max(0, end - _CHUNK)
+        except SpoolError as error:
+            self._trouble.met("written", str(error))
+        lost, kept = left[: len(left) - stored], left[len(left) - stored :]
+        fresh = [message for message, mark in kept if mark is None]
+        books.spooled(len(fresh), sum(message.size for message in fresh))
+        self._done += [mark for _, mark in kept if mark is not None]
+        return [(message, mark) for message, mark in lost if mark is None or not mark.file.is_open]
+
+    def forked(self) -> None:
+        """Leaves the spool files to the parent."""
+        self._sink.forked()
+        self._spool.forked()
+        self._reset()
+
+
+def _first(items: Iterable[Any]) -> list[Any]:
+    """As many items as are written at once."""
+    found: list[Any] = []
+    size = 0
+    for item in items:
+        found.append(item)
+        size += item.size
+        if len(found) >= _CHUNK or size >= _CHUNK_BYTES:
+            break
+    return found
+
+
+def _is_storable(item: Deferred) -> bool:
+    try:
+        encode(item)
+    except Exception:
+        return False
+    return True
+
+
+def _nobody(kept: Kept) -> None:
+    raise RuntimeError("nobody takes what was read from the spool")
