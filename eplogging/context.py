@@ -1,0 +1,54 @@
+"""Fields bound for the current request or task, so that no logging call has to repeat them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextvars import ContextVar, Token
+from types import MappingProxyType, TracebackType
+from typing import Any
+
+from .conformance.jsondata import plain
+from .records import merged
+
+_EMPTY: Mapping[str, Any] = MappingProxyType({})
+_bound: ContextVar[Mapping[str, Any]] = ContextVar("eplogging_event_fields", default=_EMPTY)
+
+
+class BoundFields:
+    """What `bind_event_fields` returns: as a context manager, it unbinds the fields at its end."""
+
+    def __init__(self, token: Token[Mapping[str, Any]]) -> None:
+        self._token = token
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        _bound.reset(self._token)
+
+
+def bind_event_fields(**fields: Any) -> BoundFields:
+    """Binds fields for the current context (`contextvars`): a request, a task, a thread.
+
+    They are merged into each event whose schema declares them, and never overwrite what the event
+    says. Fields that were bound before stay; objects are merged. With no field given, nothing is
+    bound, so that `with bind_event_fields():` restores at its end whatever is bound within.
+
+    Args:
+        **fields: fields as they stand in an event, such as `meta={"request_id": "..."}`.
+
+    Returns:
+        A context manager that restores what was bound before. It may be ignored: the binding
+        then lasts as long as the context.
+
+    Raises:
+        NotJSONError: a value that JSON has no form for.
+    """
+    return BoundFields(_bound.set(MappingProxyType(merged(_bound.get(), plain(fields)))))
+
+
+def bound_event_fields() -> Mapping[str, Any]:
+    """The fields bound in the current context; not to be changed."""
+    return _bound.get()

@@ -1,0 +1,97 @@
+"""What crosses from the caller's thread to the listener: messages, and snapshots of events that wait."""
+
+from __future__ import annotations
+
+import marshal
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from .conformance import Message
+from .conformance.fields import with_written_instants
+from .conformance.jsondata import plain, text_of
+from .reports import CallSite
+
+
+class Deferred(NamedTuple):
+    """An event that waits for a look-up, or for the listener to validate it.
+
+    Attributes:
+        snapshot: the event as it was in the logging call, as bytes.
+        bound: the context's fields at that time.
+        event_time: seconds since the epoch.
+        site: where it was logged.
+        stream: its `meta.stream`, which keeps its order; empty where it has none.
+        is_error_event: whether it tells of a rejected event, so that its own rejection is only reported.
+    """
+
+    snapshot: bytes
+    bound: Mapping[str, Any]
+    event_time: float
+    site: CallSite
+    stream: str
+    is_error_event: bool = False
+
+    @property
+    def size(self) -> int:
+        """Bytes it takes of the handler's bound."""
+        return len(self.snapshot)
+
+    def event(self) -> dict[str, Any]:
+        """The event; a new copy at each call."""
+        # bytes of our own making
+        restored: dict[str, Any] = marshal.loads(self.snapshot)  # nosec B302
+        return restored
+
+
+class Kept(NamedTuple):
+    """An item that stands in the spool, too.
+
+    Attributes:
+        item: what it is.
+        row: where it stands in the spool.
+    """
+
+    item: Message | Deferred
+    row: Any
+
+    @property
+    def stream(self) -> str:
+        """Of the item."""
+        return self.item.stream
+
+    @property
+    def size(self) -> int:
+        """Of the item."""
+        return self.item.size
+
+
+Item = Message | Deferred | Kept
+
+
+def defer(
+    event: Mapping[str, Any],
+    bound: Mapping[str, Any],
+    event_time: float,
+    site: CallSite,
+    *,
+    is_error_event: bool = False,
+) -> Deferred:
+    """Takes a snapshot of an event; called in the caller's thread, which may change the event afterwards.
+
+    `marshal` copies plain data in C in a fraction of `copy.deepcopy`'s time; what it does not take
+    is converted to plain JSON data first.
+
+    Raises:
+        NotJSONError: the event holds something that JSON has no form for.
+    """
+    try:
+        snapshot = marshal.dumps(dict(event))
+    except (ValueError, TypeError, RecursionError):
+        snapshot = marshal.dumps(plain(with_written_instants(event)))
+    return Deferred(snapshot, bound, event_time, site, stream_of(event), is_error_event)
+
+
+def stream_of(event: Mapping[str, Any]) -> str:
+    """The event's `meta.stream`, whatever else is wrong with it; empty where that is no text."""
+    meta = event.get("meta")
+    return (text_of(meta.get("stream")) if isinstance(meta, dict) else None) or ""

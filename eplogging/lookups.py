@@ -1,0 +1,156 @@
+"""Look-ups that need a file or a server, made beside the listener so that it never waits for them.
+
+Events of a stream whose head needs a look-up are parked, in order; every other stream keeps
+flowing. A look-up that gets no answer is tried again with growing pauses.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from queue import Empty, SimpleQueue
+
+from .conformance import ConformanceError, Conformer, UnavailableError
+from .guard import STATE, enter_own_thread
+from .items import Deferred, Item, Kept
+from .reports import REPORTS, report
+
+MAX_THREADS = 4
+FIRST_PAUSE = 0.5
+LONGEST_PAUSE = 60.0
+
+
+class _Parked:
+    """The waiting events of one stream."""
+
+    __slots__ = ("asking", "items", "pause", "try_at")
+
+    def __init__(self) -> None:
+        self.items: deque[Item] = deque()
+        self.asking = False
+        self.try_at = 0.0
+        self.pause = FIRST_PAUSE
+
+
+class Lookups:
+    """Parked streams, and the threads that look up what they need.
+
+    Only the listener's thread calls its methods, and none of them waits; the threads it starts
+    are daemons, end with their look-up, and only hand over a result.
+
+    Args:
+        conformer: makes the look-ups.
+        wake: called from a look-up's thread when it has ended.
+
+    Attributes:
+        parked: the waiting events by stream; later ones of these streams must wait behind them.
+    """
+
+    def __init__(self, conformer: Conformer, wake: Callable[[], None]) -> None:
+        self._conformer = conformer
+        self._wake = wake
+        self.parked: dict[str, _Parked] = {}
+        self._ended: SimpleQueue[tuple[str, bool]] = SimpleQueue()
+        self._threads = 0
+        self._refreshing = False
+
+    def park(self, item: Item) -> None:
+        """Keeps an item behind the others of its stream, the first time because of a look-up."""
+        self.parked.setdefault(item.stream, _Parked()).items.append(item)
+
+    def drain(self) -> list[Item]:
+        """Gives up every waiting item, and returns them."""
+        items = [item for parked in self.parked.values() for item in parked.items]
+        self.parked.clear()
+        return items
+
+    def turn(self, pass_on: Callable[[Item], bool]) -> None:
+        """Passes on what waits no more, and starts the look-ups that are due.
+
+        Args:
+            pass_on: takes an item; False if it needs a look-up still.
+        """
+        while True:
+            try:
+                stream, answered = self._ended.get_nowait()
+            except Empty:
+                break
+            self._threads -= 1
+            if not stream:
+                self._refreshing = False
+            elif stream in self.parked:
+                self._settle(stream, answered, pass_on)
+        self._start_due()
+
+    def refresh_if_due(self) -> None:
+        """Starts a refresh of the stream configs where their time to live is over."""
+        if not self._refreshing and self._conformer.refresh_due():
+            self._refreshing = True
+            self._start("", self._conformer.refresh)
+
+    def precache(self) -> None:
+        """Starts the look-ups that the configuration asks for at the start."""
+        self._refreshing = True
+        self._start("", self._precache)
+
+    def _precache(self) -> None:
+        for error in self._conformer.precache():
+            report(REPORTS, 30, f"a schema of schema_precache_uris could not be looked up: {error}")
+
+    def _settle(self, stream: str, answered: bool, pass_on: Callable[[Item], bool]) -> None:
+        parked = self.parked[stream]
+        parked.asking = False
+        if answered:
+            parked.pause = FIRST_PAUSE
+            while parked.items and pass_on(parked.items[0]):
+                parked.items.popleft()
+            if not parked.items:
+                del self.parked[stream]
+            return
+        # no secret: it spreads look-ups
+        parked.try_at = time.monotonic() + parked.pause * random.uniform(0.8, 1.2)  # nosec B311
+        parked.pause = min(parked.pause * 2, LONGEST_PAUSE)
+
+    def _start_due(self) -> None:
+        now = time.monotonic()
+        for stream, parked in self.parked.items():
+            if not parked.asking and now >= parked.try_at and self._threads < MAX_THREADS:
+                head = parked.items[0]
+                parked.asking = True
+                self._start(stream, lambda head=head: self._look_up(head))  # type: ignore[misc]
+
+    def _look_up(self, head: Item) -> None:
+        if isinstance(head, Kept):
+            head = head.item
+        if isinstance(head, Deferred):
+            self._conformer.look_up(head.event())
+
+    def _start(self, stream: str, ask: Callable[[], object]) -> None:
+        self._threads += 1
+
+        def run() -> None:
+            answered = True
+            depth = STATE.depth
+            enter_own_thread()
+            try:
+                ask()
+            except UnavailableError as error:
+                answered = False
+                report(REPORTS, 30, str(error))
+            except ConformanceError:
+                pass  # the event's own rejection says it
+            except Exception as error:
+                answered = False
+                report(REPORTS, 40, f"a look-up failed: {type(error).__name__}: {error}")
+            finally:
+                STATE.depth = depth  # it is the application's thread where none could be started
+                self._ended.put((stream, answered))
+                self._wake()
+
+        try:
+            threading.Thread(target=run, name="eplogging-lookup", daemon=True).start()
+        except RuntimeError:  # no thread can be started any more: the interpreter is shutting down
+            run()
