@@ -1,0 +1,57 @@
+"""Fixtures of the conformance core's tests."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from eplogging.conformance import Conformer, fields, instants, schemas, streams
+from tests.unit.conformance.world import NEW_ID, NOW, REPOSITORY, STREAMS
+
+
+@pytest.fixture
+def make() -> Callable[..., Conformer]:
+    """Makes conformers of the small world; keywords change it."""
+
+    def make(**options: Any) -> Conformer:
+        given = {
+            "schema_base_uris": [REPOSITORY],
+            "stream_config_uri": STREAMS,
+            "schema_file_extension": ".yaml",
+            **options,
+        }
+        return Conformer(**given)
+
+    return make
+
+
+@pytest.fixture
+def still(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The clock stands, and every new id is the same."""
+    monkeypatch.setattr(instants, "now", lambda: NOW)
+    monkeypatch.setattr(fields, "new_id", lambda: NEW_ID)
+
+
+class Clock:
+    """Stands in for the module `time` in look-ups: it moves only when told to, and pauses take no time."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+        self.pauses: list[float] = []
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.pauses.append(seconds)
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """Time as schemas and stream configs see it."""
+    clock = Clock()
+    monkeypatch.setattr(streams, "time", clock)
+    monkeypatch.setattr(schemas, "time", clock)
+    return clock

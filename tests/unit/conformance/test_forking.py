@@ -1,0 +1,110 @@
+"""What a child process gets after a fork: locks of its own, ids of its own, and nothing kept alive for it."""
+
+from __future__ import annotations
+
+import gc
+import os
+import weakref
+
+import pytest
+
+from eplogging.conformance.forking import reset_after_fork
+from tests.support.processes import run_python
+from tests.unit.conformance.world import REPOSITORY
+
+needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+
+IDS = """
+import os, sys
+from eplogging.conformance import fields
+before = [fields.new_id() for _ in range(3)]
+read, write = os.pipe()
+child = os.fork()
+ids = [fields.new_id() for _ in range(1000)]
+if child == 0:
+    os.write(write, " ".join(ids[:800]).encode())
+    os._exit(0)
+got = b""
+os.close(write)
+while part := os.read(read, 65536):
+    got += part
+os.waitpid(child, 0)
+theirs = got.decode().split()
+assert len(theirs) == 800
+assert len({*before, *ids, *theirs}) == 1803, "an id was given twice"
+print("unique")
+"""
+
+LOCKS = """
+import os, sys
+from eplogging.conformance import Conformer
+event = {"$schema": "/test/event/1.0.0", "meta": {"stream": "test.event"}}
+conformer = Conformer([sys.argv[1]], sys.argv[1] + "/../streams.yaml", schema_file_extension=".yaml")
+schemas, streams = conformer._schemas, conformer._streams
+import threading
+for locks in (schemas._locks, schemas._fetching):  # as if other threads held them all
+    locks["/test/event/1.0.0"] = threading.Lock()
+    locks["/test/event/1.0.0"].acquire()
+streams._lock.acquire()
+child = os.fork()
+if child == 0:
+    assert conformer.conform(event).topic == "test.event"
+    os._exit(7)
+_, status = os.waitpid(child, 0)
+print(os.waitstatus_to_exitcode(status))
+"""
+
+COLLECTED = """
+import gc, os
+from eplogging.conformance.forking import reset_after_fork
+class Thing:
+    def reset(self):
+        print("reset", flush=True)
+kept, dropped = Thing(), Thing()
+reset_after_fork(kept.reset)
+reset_after_fork(dropped.reset)
+del dropped
+gc.collect()
+child = os.fork()
+if child == 0:
+    os._exit(0)
+os.waitpid(child, 0)
+"""
+
+
+@needs_fork
+def test_ids_of_parent_and_child_differ() -> None:
+    done = run_python(IDS)
+    assert (done.stdout, done.stderr, done.code) == ("unique\n", "", 0)
+
+
+@needs_fork
+def test_a_lock_that_was_held_at_the_fork_is_free_in_the_child() -> None:
+    done = run_python(LOCKS, str(REPOSITORY), timeout=30)
+    assert (done.stdout, done.stderr, done.code) == ("7\n", "", 0)
+
+
+@needs_fork
+def test_what_is_collected_is_not_called_and_prints_nothing() -> None:
+    done = run_python(COLLECTED)
+    assert (done.stdout, done.stderr, done.code) == ("reset\n", "", 0)
+
+
+def test_the_object_can_be_collected() -> None:
+    class Thing:
+        def reset(self) -> None:
+            """Nothing to do."""
+
+    thing = Thing()
+    reset_after_fork(thing.reset)
+    reference = weakref.ref(thing)
+    del thing
+    gc.collect()
+    assert reference() is None
+
+
+def test_a_system_without_fork_is_no_problem(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(os, "register_at_fork", raising=False)
+    called: list[int] = []
+    reset_after_fork(called.clear)
+    assert called == []

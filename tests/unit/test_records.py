@@ -1,0 +1,128 @@
+"""Which records carry an event, what the event is, and what a formatter adds to it."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from typing import Any
+
+import pytest
+
+from eplogging import EventFormatter
+from tests.support.application import basic
+
+EVENT = basic(7, text="t")
+
+
+def record(
+    message: Any = "said %s", *args: Any, level: int = logging.INFO, **extra: Any
+) -> logging.LogRecord:
+    return logging.getLogger("app").makeRecord("app", level, "file.py", 3, message, args, None, "f", extra)
+
+
+def event_of(one: logging.LogRecord, **options: Any) -> dict[str, Any] | None:
+    return EventFormatter(**options).event(one)
+
+
+@pytest.mark.parametrize(
+    "one",
+    [record("x", **EVENT), record("x", event=EVENT), record(EVENT)],
+    ids=["side by side", "whole", "message"],
+)
+def test_the_three_ways(one: logging.LogRecord) -> None:
+    assert event_of(one) == EVENT
+
+
+@pytest.mark.parametrize(
+    "one",
+    [
+        record("x"),
+        record("x", meta={"stream": "s"}),
+        record("x", event={"meta": {"stream": "s"}}),
+        record("x", event="text"),
+        record({"meta": {"stream": "s"}}),
+        record(["$schema"]),
+        record("$schema"),
+        record(None),
+    ],
+)
+def test_no_schema_no_event(one: logging.LogRecord) -> None:
+    assert event_of(one) is None
+
+
+FRAMEWORKS = [
+    "taskName",
+    "otelTraceID",
+    "request",
+    "status_code",
+    "color_message",
+    "correlation_id",
+    "_private",
+]
+
+
+@pytest.mark.parametrize("name", FRAMEWORKS)
+def test_what_frameworks_add_is_no_field_side_by_side(name: str) -> None:
+    one = record("x", **EVENT)
+    setattr(one, name, 1)
+    assert event_of(one) == EVENT
+    assert event_of(record("x", event={**EVENT, name: 1})) == {**EVENT, name: 1}
+
+
+def test_ignored_attrs_extend_the_list() -> None:
+    assert event_of(record("x", **EVENT, tenant=1), ignored_attrs=["tenant"]) == EVENT
+    assert event_of(record("x", **EVENT, tenant=1)) == {**EVENT, "tenant": 1}
+
+
+def test_attributes_of_the_record_are_added_where_fmt_names_them() -> None:
+    one = record("said %s", "it", **EVENT)
+    added = event_of(
+        one,
+        fmt="%(levelname)s %(message)s %(name)s",
+        rename_fields={"levelname": "log.level", "name": "log.logger"},
+    )
+    assert added == {**EVENT, "message": "said it", "log": {"level": "INFO", "logger": "app"}}
+    assert event_of(one, fmt=["lineno"]) == {**EVENT, "lineno": 3}
+    assert "asctime" in (event_of(one, fmt="%(asctime)s") or {})
+
+
+def test_exceptions_and_stacks_are_added_as_text_where_fmt_names_them() -> None:
+    try:
+        raise ValueError("why")
+    except ValueError:
+        one = logging.getLogger("app").makeRecord("app", 40, "f", 1, "x", (), sys.exc_info(), "f", EVENT)
+    one.stack_info = "Stack (most recent call last):"
+    added = event_of(one, fmt=["exc_info", "stack_info"])
+    assert added and "ValueError: why" in added["exc_info"] and "Stack" in added["stack_info"]
+    assert event_of(record("x", **EVENT), fmt=["exc_info", "stack_info"]) == EVENT
+
+
+def test_static_fields_make_every_record_an_event_and_overwrite_nothing() -> None:
+    static = {"$schema": "/log/1.0.0", "meta": {"stream": "log", "domain": "d"}, "level": "x"}
+    options = {"static_fields": static, "fmt": ["message"]}
+    assert event_of(record("said %s", "it", user="u"), **options) == {
+        **static,
+        "user": "u",
+        "message": "said it",
+    }
+    added = event_of(record("x", **EVENT), **options)
+    assert added == {**static, **EVENT, "meta": {"stream": "sample.basic", "domain": "d"}, "message": "x"}
+    assert event_of(record("x"), static_fields={"level": "x"}) is None
+    assert static == {"$schema": "/log/1.0.0", "meta": {"stream": "log", "domain": "d"}, "level": "x"}
+
+
+def test_the_same_formatter_prints_the_same_event() -> None:
+    formatter = EventFormatter()
+    assert json.loads(formatter.format(record("x", **EVENT))) == EVENT
+    assert json.loads(formatter.format(record("said %s", "it"))) == {"message": "said it"}
+
+
+def test_neither_record_nor_event_is_changed() -> None:
+    one = record("x", event=EVENT)
+    before = dict(vars(one))
+    formatter = EventFormatter(fmt=["levelname"], rename_fields={"levelname": "meta.level"})
+    added = formatter.event(one)
+    assert added and added["meta"] == {"stream": "sample.basic", "level": "INFO"}
+    assert vars(one) == before
+    assert basic(7, text="t") == EVENT
