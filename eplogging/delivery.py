@@ -105,7 +105,11 @@ class Delivery:
     def _conform(self, item: Deferred, row: Any) -> Message | None:
         try:
             message = self._conformer.conform(
-                item.event(), event_time=item.event_time, bound=item.bound, cached_only=True
+                item.event(),
+                event_time=item.event_time,
+                event_id=item.event_id,
+                bound=item.bound,
+                cached_only=True,
             )
         except UnavailableError:
             raise

@@ -22,6 +22,7 @@ class Deferred(NamedTuple):
         site: where it was logged.
         stream: its `meta.stream`, which keeps its order; empty where it has none.
         is_error_event: whether it tells of a rejected event, so that its own rejection is only reported.
+        event_id: the `meta.id` that it gets if it has none; None while any would do.
     """
 
     snapshot: bytes
@@ -30,6 +31,7 @@ class Deferred(NamedTuple):
     site: CallSite
     stream: str
     is_error_event: bool = False
+    event_id: str | None = None
 
     @property
     def size(self) -> int:

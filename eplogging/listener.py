@@ -316,9 +316,8 @@ class Listener:
 
     def _serve_flush(self, request: _Flush) -> None:
         """Everything put before has been taken."""
-        if self._spooled is not None:
+        if self._spooled is not None and self._spooled.spills:
             self._spooled.holds = True  # what comes later goes to the disk, behind what is waited for
-            request.barrier = self._spooled.barrier()
             self._flushes.append(request)
             return
         # Waits for it, while what comes after is left queued.
@@ -338,7 +337,9 @@ class Listener:
         assert self._spooled is not None
         self._spooled.hurry()
         for request in self._flushes.copy():
-            settled = not self._delivery.is_waiting and self._spooled.is_past(request.barrier)
+            if request.barrier is None and not self._delivery.is_waiting:
+                request.barrier = self._spooled.barrier()  # only now is all of it in the sink or on the disk
+            settled = request.barrier is not None and self._spooled.is_past(request.barrier)
             if settled or self._remaining(request) <= 0:
                 self._flushes.remove(request)
                 self._answer(request, settled)

@@ -107,6 +107,7 @@ class Conformer:
         event: Mapping[str, Any],
         *,
         event_time: datetime | float | None = None,
+        event_id: str | None = None,
         bound: Mapping[str, Any] | None = None,
         cached_only: bool = False,
     ) -> Message:
@@ -116,6 +117,7 @@ class Conformer:
             event: the event; it is not changed.
             event_time: when it happened (a `datetime` with a zone, or seconds since the epoch), for
                 an event that has no `dt`; now, if not given.
+            event_id: the `meta.id` of an event that has none; a random UUID, if not given.
             bound: fields to set where the schema declares them and the event has none of its own.
             cached_only: look nothing up: then the call neither waits nor takes a lock.
 
@@ -131,7 +133,7 @@ class Conformer:
         schema_uri, stream_name = identify(event)
         try:
             schema = self._schemas.get(schema_uri, cached_only=cached_only)  # R1
-            filled = fields.fill(event, schema.rules, event_time, bound)  # R4, R5
+            filled = fields.fill(event, schema.rules, event_time, bound, event_id)  # R4, R5
             stream = self._streams.get(stream_name, cached_only=cached_only)  # R2
             if stream.schema_title != schema.title:  # R3
                 raise SchemaTitleError(_wrong_title(stream, schema, schema_uri))

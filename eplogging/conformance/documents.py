@@ -56,6 +56,8 @@ def parse(text: bytes) -> Any:
     try:
         return _Builder(yaml.parse(text, Loader=_Loader)).document()
     except yaml.YAMLError as error:
+        if "maximum nesting depth" in str(error):  # libyaml's own limit, which its scanner meets before we do
+            raise DocumentError(f"it is nested more than {MAX_DEPTH} levels deep") from None
         raise DocumentError(f"it is neither YAML nor JSON: {' '.join(str(error).split())[:300]}") from None
 
 

@@ -78,6 +78,7 @@ def fill(
     rules: FieldRules,
     event_time: datetime | float | None,
     bound: Mapping[str, Any] | None,
+    event_id: str | None = None,
 ) -> Filled:
     """Sets `meta.id`, `meta.dt` (R5), `dt` (R4) and bound fields where the event has none of its own.
 
@@ -86,6 +87,7 @@ def fill(
         rules: which fields the event's schema has or allows.
         event_time: when the event happened, for `dt`; now, if not given.
         bound: fields of the context, set where the schema declares them.
+        event_id: the `meta.id` of an event that has none; a new one, if not given.
 
     Returns:
         The filled copy.
@@ -100,7 +102,7 @@ def fill(
     real = True
     meta_dt: int | None = None
     if "id" not in meta and rules.meta_id:
-        meta["id"] = _bound_id(bound) or new_id()
+        meta["id"] = event_id or new_id()
     if "dt" in meta:
         meta["dt"], meta_dt, real = _given(meta["dt"], "/meta/dt")
     elif rules.meta_dt:
@@ -114,12 +116,6 @@ def fill(
     if bound:
         _merge(event, bound, (), rules.declares)
     return Filled(event, now, meta_dt, real)
-
-
-def _bound_id(bound: Mapping[str, Any] | None) -> object:
-    """The `meta.id` that an event was given when it was put aside; None where it was not."""
-    meta = bound.get("meta") if bound else None
-    return meta.get("id") if isinstance(meta, Mapping) else None
 
 
 def with_written_instants(event: Mapping[str, Any]) -> Mapping[str, Any]:

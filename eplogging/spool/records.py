@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import struct
 import time
-from collections.abc import Mapping
 from typing import Any
 
 from ..conformance import Message
@@ -65,30 +64,28 @@ def stored_at(record: bytes) -> float:
 
 def with_identity(item: Deferred) -> Deferred:
     """The deferred event with a `meta.id` to be: the same one, however often it is conformed."""
-    meta = item.bound.get("meta")
-    bound_meta: Mapping[str, Any] = meta if isinstance(meta, Mapping) else {}
-    if "id" in bound_meta:
-        return item
-    return item._replace(bound={**item.bound, "meta": {**bound_meta, "id": new_id()}})
+    return item if item.event_id else item._replace(event_id=new_id())
 
 
 def _deferred(item: Deferred) -> bytes:
     return json.dumps(
         {
             "event": plain(with_written_instants(item.event())),
-            "bound": plain(with_written_instants(item.bound)),
+            "bound": dict(item.bound),
             "event_time": item.event_time,
             "site": list(item.site),
             "is_error_event": item.is_error_event,
+            "event_id": item.event_id,
         }
     ).encode()
 
 
 def _restored(fields: dict[str, Any]) -> Deferred:
-    return defer(
+    restored = defer(
         fields["event"],
         fields["bound"],
         float(fields["event_time"]),
         CallSite(*fields["site"]),
         is_error_event=bool(fields["is_error_event"]),
     )
+    return restored._replace(event_id=fields["event_id"])
