@@ -1,1 +1,1 @@
-"""A package by name, since kafka-logging-handler, a yardstick of the benchmarks, installs a `tests` of its own."""
+"""A package by name: kafka-logging-handler, a yardstick of the benchmarks, installs a `tests` of its own."""
