@@ -170,6 +170,24 @@ class Delivery:
         if self._is_open:
             self._sink.poll()
 
+    def flush_begins(self) -> None:
+        """Has what comes from now on kept on the disk, where there is one, behind what is waited for."""
+        if self.spooled is not None and self.spooled.spills:
+            self.spooled.holds = True
+
+    def flush_ends(self) -> None:
+        """Undoes `flush_begins`."""
+        if self.spooled is not None:
+            self.spooled.holds = False
+
+    def barrier(self) -> object:
+        """Stands for everything taken until now, none of which may be waiting; see `is_past`."""
+        return self._sink.barrier()
+
+    def is_past(self, barrier: object) -> bool:
+        """Whether everything that was taken before the barrier is delivered, rejected or dropped."""
+        return self._sink.is_past(barrier)
+
     def flush(self, timeout: float) -> bool:
         """Waits until everything that was sent is settled."""
         return not self._is_open or self._sink.flush(max(timeout, 0))

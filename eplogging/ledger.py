@@ -57,6 +57,10 @@ class Ledger:
         self.rejections += 1
         self._refused(message, reason, error)
 
+    def troubled(self, error: str) -> None:
+        """See `Outcomes`."""
+        self.counters.last_error = error
+
     def settled(self, size: int, mark: Any = None) -> None:
         """Gives back the room of what was counted elsewhere."""
         self._give_back(size, mark)

@@ -39,6 +39,9 @@ _YIELD = 0.002
 for it, and a queue would fill up before a healthy broker. So when more than a thousand items are queued,
 one call in 256 lets the listener run, for seconds as given here."""
 
+_HURRY = 0.001
+"""Seconds in which the sink sends what it may still collect, while somebody waits in `flush`."""
+
 _IDLE_PAUSE = 0.5
 _WAITING_PAUSE = 0.02
 _CLOSE_TIME = 0.4
@@ -56,7 +59,7 @@ class _Flush:
     def __init__(self, deadline: float, rejections: int) -> None:
         self.deadline = deadline
         self.rejections: int | None = rejections
-        self.barrier: object = None
+        self.barrier: tuple[object] | None = None
         self.done = threading.Event()
         self.settled = False
 
@@ -110,7 +113,7 @@ class Listener:
         self._spooled = spooled
         self._delivery = Delivery(conformer, sink, ledger, rejected, self.wake, spooled)
         self._awaited: list[_Awaited] = []
-        self._flushes: list[_Flush] = []
+        self._flushes: deque[_Flush] = deque()
         self._thread: threading.Thread | None = None
         self._starting = threading.Lock()
         self._deadline: float | None = None
@@ -192,6 +195,8 @@ class Listener:
         Returns:
             Whether everything is.
         """
+        if self._thread is threading.current_thread():
+            return False  # it would wait for itself
         request = _Flush(self._now() + timeout, self._ledger.rejections)
         if not self.is_alive:
             if self._counters.pending.value + self._counters.spooled.value == 0:
@@ -270,6 +275,7 @@ class Listener:
             self._release()
         if self._flushes:
             self._look_at_flushes()
+            moved = True  # and be back soon
         return moved
 
     def _take(self) -> bool:
@@ -281,7 +287,8 @@ class Listener:
             except IndexError:
                 return taken > 0
             if isinstance(item, _Flush):
-                self._serve_flush(item)
+                self._flushes.append(item)
+                self._delivery.flush_begins()
             elif isinstance(item, _Awaited):
                 self._awaited.append(item)
                 take(item.item)
@@ -314,40 +321,24 @@ class Listener:
         finally:
             self._sleeping = False
 
-    def _serve_flush(self, request: _Flush) -> None:
-        """Everything put before has been taken."""
-        if self._spooled is not None and self._spooled.spills:
-            self._spooled.holds = True  # what comes later goes to the disk, behind what is waited for
-            self._flushes.append(request)
-            return
-        # Waits for it, while what comes after is left queued.
-        settled = False
-        while not settled and self._remaining(request) > 0:
-            if self._delivery.is_waiting:
-                self._guarded(self._delivery.turn)
-                self._sleep(_PAUSE)
-            else:
-                settled = bool(
-                    self._guarded(lambda: self._delivery.flush(min(self._remaining(request), 0.1)))
-                )
-        self._answer(request, settled and not self._delivery.is_waiting)
-
     def _look_at_flushes(self) -> None:
-        """With a spool, goes on with everything else meanwhile: memory must not fill up, nor callers wait."""
-        assert self._spooled is not None
-        self._spooled.hurry()
-        for request in self._flushes.copy():
-            if request.barrier is None and not self._delivery.is_waiting:
-                request.barrier = self._spooled.barrier()  # only now is all of it in the sink or on the disk
-            settled = request.barrier is not None and self._spooled.is_past(request.barrier)
-            if settled or self._remaining(request) <= 0:
-                self._flushes.remove(request)
-                self._answer(request, settled)
-        self._spooled.holds = bool(self._flushes)
+        """Answers those that wait in `flush`, one after the other, while everything else goes on."""
+        delivery = self._delivery
+        self._guarded(lambda: delivery.flush(_HURRY if self._queue else _WAITING_PAUSE))
+        while self._flushes:
+            request = self._flushes[0]
+            if request.barrier is None and not delivery.is_waiting:
+                request.barrier = (delivery.barrier(),)  # only now is all of it in the sink or on the disk
+            settled = request.barrier is not None and delivery.is_past(*request.barrier)
+            if not settled and self._remaining(request) > 0:
+                return
+            self._flushes.popleft()
+            self._answer(request, settled)
+        delivery.flush_ends()
 
     def _answer(self, request: _Flush, settled: bool) -> None:
         if settled and request.rejections not in (None, self._ledger.rejections):
-            request.rejections = None
+            request.rejections = request.barrier = None
             self._queue.append(request)  # once more: rejecting may have put error events behind it
             return
         request.settled = settled
@@ -365,7 +356,11 @@ class Listener:
             if not self._queue and not self._delivery.is_waiting:
                 break
             self._sleep(_PAUSE)
-        self._guarded(lambda: self._delivery.flush(deadline - self._now()))
+        while (left := deadline - self._now()) > 0:
+            # One flush may end early, with messages that librdkafka gave up and that are to be sent again.
+            if self._guarded(lambda left=left: self._delivery.flush(left)) is not False:  # type: ignore[misc]
+                break
+            self._sleep(_PAUSE)
         for request in self._flushes:
             request.done.set()
         self._guarded(lambda: self._delivery.give_up(self._rest()))

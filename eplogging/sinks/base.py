@@ -26,6 +26,9 @@ class Outcomes(Protocol):
     def failed(self, message: Message, error: str, mark: Any = None) -> None:
         """A message was not delivered, and is not sent again."""
 
+    def troubled(self, error: str) -> None:
+        """Nothing can be delivered now; what there is stays where it is."""
+
     def refused(self, message: Message, reason: str, error: str, mark: Any = None) -> None:
         """A message can never be delivered as it is.
 
@@ -63,6 +66,12 @@ class Sink(Protocol):
 
     def flush(self, timeout: float) -> bool:
         """Waits at most `timeout` seconds until every message taken is reported; True if each is."""
+
+    def barrier(self) -> object:
+        """Stands for everything taken until now, until there is another barrier; see `is_past`."""
+
+    def is_past(self, barrier: Any) -> bool:
+        """Whether everything is reported that was taken before the barrier; does not wait."""
 
     def close(self) -> list[tuple[Message, Any]]:
         """Gives up what is not delivered, and frees what `open` took.

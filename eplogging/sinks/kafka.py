@@ -11,14 +11,13 @@ import time
 from collections import deque
 from collections.abc import Mapping
 from functools import partial
-from itertools import count
 from operator import itemgetter
 from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, Producer
 from confluent_kafka import Message as KafkaMessage
 
-from ..conformance import ConfigurationError, Message
+from ..conformance import Message
 from ..conformance.secrets import Secrets
 from ..reports import KafkaLog
 from .base import Outcomes, SinkFull
@@ -71,7 +70,8 @@ class KafkaSink:
         self._forget()
 
     def _forget(self) -> None:
-        self._sequence = count()
+        # Messages taken, and those of them whose outcome was told; the same of what was taken before a barrier.
+        self._taken = self._ended = self._barrier = self._left_before = 0
         self._count = self._size = 0
         self._marks: list[Any] = []
         self._given_up: list[tuple[int, Message, Any]] = []
@@ -85,24 +85,37 @@ class KafkaSink:
     def open(self, outcomes: Outcomes) -> None:
         """Makes the producer, whose own threads then connect in the background."""
         self._outcomes = outcomes
-        self._producer = self._made()
+        self._make()
 
-    def _made(self) -> Producer:
+    def _make(self) -> None:
+        """Makes a producer; where that fails (a certificate that is not there now), `poll` tries again."""
+        assert self._outcomes is not None
         try:
-            return Producer(self._configuration)
+            self._producer = Producer(self._configuration)
         except (KafkaException, TypeError, ValueError) as error:
-            # What librdkafka says may repeat a value, and its exception would keep it.
-            raise ConfigurationError(f"kafka: {self._secrets.hide(str(error))}") from None
+            self._wait_before_the_next()
+            text = f"no producer can be made: {self._secrets.hide(str(error))}"
+            self._outcomes.troubled(f"kafka: {text}")
+            self._log.tell(logging.ERROR, "producer", f"{text}; it is tried again")
+        else:
+            self._is_fatal = self._replacing = False
+
+    def _wait_before_the_next(self) -> None:
+        self._replacing = True
+        self._not_before = time.monotonic() + self._pause
+        self._pause = min(2 * self._pause, _LONGEST_PAUSE)
 
     def send(self, message: Message, mark: Any = None) -> None:
         """Hands a message to librdkafka.
 
         Raises:
-            SinkFull: librdkafka's own queue is full, or what was given up must be sent first.
+            SinkFull: librdkafka's own queue is full, what was given up must be sent first, or there is no
+                producer now.
         """
         if self._replacing or self._again:
             raise SinkFull
-        self._produce(next(self._sequence), message, mark)
+        self._produce(self._taken, message, mark)
+        self._taken += 1
 
     def _produce(self, number: int, message: Message, mark: Any) -> None:
         assert self._producer is not None and self._outcomes is not None
@@ -119,8 +132,9 @@ class KafkaSink:
             if error.code() in PASSING:
                 self._is_fatal = True
                 raise SinkFull from None
-            self._refuse(message, error, mark)
+            self._refuse(number, message, error, mark)
         except (TypeError, ValueError) as wrong:
+            self._end(number)
             self._outcomes.failed(message, self._secrets.hide(str(wrong)), mark)
 
     def _reported(self, number: int, mark: Any, error: KafkaError | None, reported: KafkaMessage) -> None:
@@ -128,6 +142,8 @@ class KafkaSink:
         if error is None:
             self._count += 1
             self._size += len(reported) + len(reported.key() or b"")
+            if number < self._barrier:
+                self._left_before -= 1
             if mark is not None:
                 self._marks.append(mark)
             return
@@ -136,15 +152,21 @@ class KafkaSink:
             self._is_fatal = self._is_fatal or error.code() == KafkaError._FATAL
             self._given_up.append((number, message, mark))
         else:
-            self._refuse(message, error, mark)
+            self._refuse(number, message, error, mark)
 
     def _message(self, reported: KafkaMessage) -> Message:
         topic = reported.topic() or ""
         stream = self._streams.get(topic, "")
         return Message(topic, reported.key(), reported.value() or b"", reported.timestamp()[1], stream)
 
-    def _refuse(self, message: Message, error: KafkaError, mark: Any) -> None:
+    def _end(self, number: int) -> None:
+        self._ended += 1
+        if number < self._barrier:
+            self._left_before -= 1
+
+    def _refuse(self, number: int, message: Message, error: KafkaError, mark: Any) -> None:
         assert self._outcomes is not None
+        self._end(number)
         text = self._secrets.hide(f"{error.name()}: {error.str()}")
         self._outcomes.refused(message, refusal(error), text, mark)
 
@@ -154,6 +176,7 @@ class KafkaSink:
             self._count = self._size = 0
             self._marks = []
             self._pause = _FIRST_PAUSE
+            self._ended += delivered
             self._outcomes.delivered(delivered, size, marks)
 
     def poll(self) -> None:
@@ -180,9 +203,7 @@ class KafkaSink:
     def _recover(self) -> None:
         """Over several calls: waits for all reports, then a new producer sends again what was given up."""
         if (self._given_up or self._is_fatal) and not self._replacing:
-            self._replacing = True
-            self._not_before = time.monotonic() + self._pause
-            self._pause = min(2 * self._pause, _LONGEST_PAUSE)
+            self._wait_before_the_next()
         if self._replacing:
             if self._producer is not None and len(self._producer):
                 # Where only some timed out, what is in flight may arrive still, and be no duplicate.
@@ -195,13 +216,14 @@ class KafkaSink:
     def _start_again(self) -> None:
         self._again = deque(sorted((*self._given_up, *self._again), key=itemgetter(0)))
         self._given_up = []
-        if self._is_fatal or self._producer is None:
-            self._tell("the producer is replaced, as its idempotence failed for good")
-            self._producer = None  # frees it before there is another one
-            self._producer = self._made()
-        else:
+        if self._producer is not None and not self._is_fatal:
             self._tell("librdkafka gave messages up")
-        self._is_fatal = self._replacing = False
+            self._replacing = False
+            return
+        if self._is_fatal:
+            self._tell("the producer is replaced, as its idempotence failed for good")
+        self._producer = None  # frees it before there is another one
+        self._make()
 
     def _send_again(self) -> None:
         while self._again:
@@ -216,13 +238,21 @@ class KafkaSink:
 
     def flush(self, timeout: float) -> bool:
         """Waits until every message is acknowledged or given up."""
-        if self._producer is None:
-            return True
         self._serve(max(timeout, 0))
         if self._given_up or self._is_fatal or self._replacing or self._again:
             self._recover()
             return False
-        return len(self._producer) == 0
+        return self._producer is None or len(self._producer) == 0
+
+    def barrier(self) -> object:
+        """Stands for everything taken until now."""
+        self._settle()
+        self._barrier, self._left_before = self._taken, self._taken - self._ended
+        return self._barrier
+
+    def is_past(self, barrier: Any) -> bool:
+        """Whether everything is acknowledged or refused that was taken before the last barrier."""
+        return self._left_before <= 0
 
     def close(self) -> list[tuple[Message, Any]]:
         """Purges what is not acknowledged, and returns it."""

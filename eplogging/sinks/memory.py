@@ -36,6 +36,14 @@ class MemorySink:
         """Has nothing to wait for."""
         return True
 
+    def barrier(self) -> object:
+        """Every message is reported when it is taken."""
+        return None
+
+    def is_past(self, barrier: Any) -> bool:
+        """See `barrier`."""
+        return True
+
     def close(self) -> list[tuple[Message, Any]]:
         """Keeps the messages, for a test to look at."""
         return []

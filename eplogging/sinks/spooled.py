@@ -221,6 +221,10 @@ class SpooledSink:
         self._settled(message, mark)
         self._books.failed(message, error, mark)
 
+    def troubled(self, error: str) -> None:
+        """See `Outcomes`: what the sink tells."""
+        self._books.troubled(error)
+
     def refused(self, message: Message, reason: str, error: str, mark: Any = None) -> None:
         """See `Outcomes`: what the sink tells."""
         self._settled(message, mark)
@@ -337,20 +341,16 @@ class SpooledSink:
         self.poll()
         return done and not (self._fresh or self._out or self._spool.stored)
 
-    def hurry(self) -> None:
-        """Has the sink send at once what it may still collect."""
-        if self._is_open:
-            self._sink.flush(0.001)
-
     def barrier(self) -> object:
         """Stands for everything taken until now; see `is_past`."""
         self._write_fresh()
-        return self._spool.end()
+        return self._sink.barrier(), self._spool.end()
 
     def is_past(self, barrier: Any) -> bool:
         """Whether everything that was taken before the barrier is delivered, rejected or dropped."""
         try:
-            return not (self._fresh or self._out_unkept or self._spool.has_before(barrier))
+            passed_on, stored = barrier
+            return not (self._fresh or self._spool.has_before(stored)) and self._sink.is_past(passed_on)
         except SpoolError:
             return False
 

@@ -83,6 +83,14 @@ class StreamSink:
             return False
         return True
 
+    def barrier(self) -> object:
+        """Every message is reported when it is taken."""
+        return None
+
+    def is_past(self, barrier: Any) -> bool:
+        """See `barrier`."""
+        return True
+
     def close(self) -> list[tuple[Message, Any]]:
         """Closes the file; stdout and stderr stay open."""
         self.flush(0)

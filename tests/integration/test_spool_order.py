@@ -63,10 +63,9 @@ def test_a_broker_that_flaps(kafka: MockKafka, tmp_path: Path, way: dict[str, An
         for start in range(0, 2000, 200):
             is_up = start % 400 == 0
             kafka.broker_up() if is_up else kafka.broker_down()
-            log(app, range(start, start + 100))
-            if is_up:
+            log(app, range(start, start + 200))
+            if is_up:  # the mock cluster keeps no producer state: what is in flight when it goes comes twice
                 wait_until(lambda: app.stats.pending + app.stats.spooled == 0, "all is delivered", 30)
-            log(app, range(start + 100, start + 200))
         kafka.broker_up()
         assert app.handler.flush()
         show(app)

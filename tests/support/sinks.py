@@ -39,6 +39,10 @@ class RaisingSink(MemorySink):
         self._raise_in("flush")
         return super().flush(timeout)
 
+    def barrier(self) -> object:
+        self._raise_in("barrier")
+        return super().barrier()
+
     def close(self) -> list[tuple[Message, Any]]:
         self._raise_in("close")
         return []
@@ -70,6 +74,9 @@ class HeldSink(MemorySink):
     def flush(self, timeout: float) -> bool:
         self.released.wait(timeout)
         self.poll()
+        return not self.held
+
+    def is_past(self, barrier: Any) -> bool:
         return not self.held
 
     def close(self) -> list[tuple[Message, Any]]:

@@ -100,6 +100,9 @@ def test_closing_gives_up_flushes_under_way() -> None:
             threading.Event().wait(timeout)
             return False
 
+        def is_past(self, barrier: Any) -> bool:
+            return False
+
         def close(self) -> list[tuple[Message, Any]]:
             return [(message, None) for message in self.messages]
 
