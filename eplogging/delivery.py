@@ -42,7 +42,7 @@ class Delivery:
         spooled: SpooledSink | None = None,
     ) -> None:
         self._conformer = conformer
-        self._sink = sink
+        self.sink = self._sink = sink
         self._ledger = ledger
         self._rejected = rejected
         self._lookups = Lookups(conformer, wake)
@@ -75,13 +75,16 @@ class Delivery:
             self._park(item)
 
     def _park(self, item: Item) -> None:
-        if self.spooled is not None and self.spooled.comes_first and not isinstance(item, Kept):
-            self._open()
-            kept = self.spooled.keep(item)
-            if kept is None:
-                return
-            item = kept
-        self._lookups.park(item)
+        """Keeps an item behind the others of its stream: in memory, or all of those on the disk."""
+        spooled = self.spooled
+        if spooled is None or isinstance(item, Kept) or not (spooled.spills and spooled.comes_first):
+            self._lookups.park(item)
+            return
+        self._open()
+        for one in (*self._lookups.take_unkept(item.stream), item):
+            kept = spooled.keep(one)
+            if kept is not None:
+                self._lookups.park(kept)
 
     def _pass_on(self, item: Item) -> bool:
         """Sends an item or settles it otherwise; False if it needs a look-up first."""

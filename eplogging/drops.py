@@ -30,6 +30,7 @@ class DropReports:
         self._counters = counters
         self._now = time.monotonic
         self._told: dict[tuple[str, str], int] = {}
+        self._undurable_told = 0
         self._told_at = float("-inf")
         self._telling = threading.Lock()
 
@@ -42,13 +43,27 @@ class DropReports:
         """
         if not now and self._now() - self._told_at < INTERVAL:
             return
-        if self._counters.dropped() == self._told or not self._telling.acquire(timeout=1.0 if now else 0.0):
+        dropped, undurable = self._counters.dropped(), self._counters.undurable.value
+        if (dropped, undurable) == (self._told, self._undurable_told):
+            return
+        if not self._telling.acquire(timeout=1.0 if now else 0.0):
             return
         try:
             if now or self._now() - self._told_at >= INTERVAL:
-                self._tell(self._counters.dropped(), last_error)
+                self._tell_undurable(undurable)
+                self._tell(dropped, last_error)
         finally:
             self._telling.release()
+
+    def _tell_undurable(self, undurable: int) -> None:
+        fresh, self._undurable_told = undurable - self._undurable_told, undurable
+        if fresh:
+            report(
+                REPORTS,
+                logging.ERROR,
+                f"durable: {fresh} events were not on disk when their logging call returned, and are in "
+                "memory until they are; look at the disk of the spool, or raise block_timeout",
+            )
 
     def _tell(self, dropped: dict[tuple[str, str], int], last_error: str) -> None:
         fresh = {key: number - self._told.get(key, 0) for key, number in dropped.items()}
@@ -58,4 +73,5 @@ class DropReports:
         if last_error:
             parts.append(f"last error: {last_error}")
         self._told, self._told_at = dropped, self._now()
-        report(REPORTS, logging.ERROR, f"events dropped: {'; '.join(parts)}")
+        if fresh:
+            report(REPORTS, logging.ERROR, f"events dropped: {'; '.join(parts)}")

@@ -32,7 +32,7 @@ from .guard import STATE, is_own_doing
 from .health import Health, health_of
 from .items import Deferred, Item, defer, stream_of
 from .ledger import Ledger
-from .listener import Listener
+from .listener import InterruptedPut, Listener
 from .metrics import Counters, Stats
 from .records import Event, EventFormatter
 from .redaction import Redaction
@@ -92,7 +92,7 @@ class EventPlatformHandler(logging.Handler):
         flush_timeout: seconds that `flush` and `close` may take; 10.
         spool: a directory where messages are kept that memory has no room for, or that are not acknowledged
             when the handler is closed; they are sent when they can be, also by the next process.
-        spool_bytes: what this process's file in it may grow to; 1 GiB.
+        spool_bytes: what this process's files in it may grow to, with those it took over; 1 GiB.
         durable: whether every message is in the spool before its logging call returns; False, True (it
             outlives the process), or `fsync` (it outlives the machine's power).
 
@@ -225,10 +225,20 @@ class EventPlatformHandler(logging.Handler):
         except (RejectedError, UnavailableError) as error:
             self._counters.reject(error.reason, error.stream)
             raise
-        except Exception:
+        except InterruptedPut as interrupted:
+            self._pass_on(interrupted.__cause__, record)  # its event is queued, and will be counted
+        except BaseException as error:  # a signal handler may raise any
             if event is None:
                 self._counters.accepted.add(1)  # it may have been one
-            self._counters.drop("internal_error", None)
+            self._counters.drop("internal_error" if isinstance(error, Exception) else "interrupted", None)
+            self._pass_on(error, record)
+
+    def _pass_on(self, error: BaseException | None, record: logging.LogRecord) -> None:
+        """Does with what was raised what every handler does."""
+        try:
+            if error is not None:
+                raise error
+        except Exception:
             self.handleError(record)
 
     def _accept(self, event: Event, record: logging.LogRecord) -> None:
@@ -252,7 +262,8 @@ class EventPlatformHandler(logging.Handler):
             self._drop("closed", item.stream)
         elif self._budget.take(item.size) or (self._blocks and self._wait_for_room(item.size)):
             if self._is_durable:
-                self._listener.put_durably(item, self._settings.block_timeout)
+                if not self._listener.put_durably(item, self._settings.block_timeout):
+                    self._counters.undurable.add(1)
             else:
                 self._listener.put(item)
         else:
@@ -338,9 +349,11 @@ class EventPlatformHandler(logging.Handler):
 
     def health(self) -> Health:
         """Whether events are delivered, at this moment, and if not, why."""
+        last = self._counters.last_delivery_tick
         return health_of(
             self.stats(),
-            is_alive=self._closed or self._listener.is_alive or not self._listener.was_started,
+            since=None if last is None else time.monotonic() - last,
+            listener_trouble="" if self._closed else self._listener.trouble,
             spool_trouble=self._spooled.trouble if self._spooled is not None else "",
         )
 

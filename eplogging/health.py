@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 
 from .metrics import Stats
@@ -24,19 +23,19 @@ class Health:
     problems: tuple[str, ...]
 
 
-def health_of(stats: Stats, *, is_alive: bool, spool_trouble: str) -> Health:
+def health_of(stats: Stats, *, since: float | None, listener_trouble: str, spool_trouble: str) -> Health:
     """Judges a snapshot.
 
     Args:
         stats: the snapshot.
-        is_alive: whether the listener's thread runs, or need not run.
+        since: seconds since the last delivery; None if there was none.
+        listener_trouble: why nobody takes what is queued; empty if that is no problem.
         spool_trouble: why the spool can not be written; empty if it can, or if there is none.
     """
     problems = []
-    if not is_alive:
-        problems.append("the listener's thread has ended; configure logging anew")
+    if listener_trouble:
+        problems.append(f"{listener_trouble}; configure logging anew")
     waiting = stats.pending + stats.spooled
-    since = time.time() - stats.last_delivery if stats.last_delivery is not None else None
     if waiting and stats.oldest > INTERVAL and (since is None or since > INTERVAL):
         last = "nothing was delivered yet" if since is None else f"the last delivery was {since:.0f} s ago"
         error = f"; last error: {stats.last_error}" if stats.last_error else ""

@@ -34,7 +34,7 @@ class Ledger:
         self._budget = budget
         self._refused = refused
         self._drops = DropReports(counters)
-        self._now = time.time  # bound here: module globals may be gone at shutdown
+        self._now, self._tick = time.time, time.monotonic  # bound here: globals may be gone at shutdown
         self.rejections = 0
 
     def delivered(self, count: int, size: int, marks: Sequence[Any] = ()) -> None:
@@ -44,6 +44,7 @@ class Ledger:
             self.counters.spooled.add(-len(marks))
         self.counters.delivered.add(count)
         self.counters.last_delivery = self._now()
+        self.counters.last_delivery_tick = self._tick()
 
     def failed(self, message: Message, error: str, mark: Any = None) -> None:
         """See `Outcomes`."""
@@ -82,8 +83,8 @@ class Ledger:
             count: how many.
             size: the bytes of those that are not in memory any more.
         """
+        self._budget.give_back(size, count)  # first, lest a snapshot counts them twice
         self.counters.spooled.add(count)
-        self._budget.give_back(size, count)
 
     def loaded(self, size: int) -> None:
         """A message of the spool is in memory, too."""

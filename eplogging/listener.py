@@ -17,6 +17,7 @@ from .conformance import Conformer
 from .delivery import Delivery, Rejected
 from .drops import INTERVAL
 from .ending import at_child_end
+from .flushes import Flush, Flushes
 from .guard import enter_own_thread
 from .items import Item
 from .ledger import Ledger
@@ -42,6 +43,9 @@ one call in 256 lets the listener run, for seconds as given here."""
 _HURRY = 0.001
 """Seconds in which the sink sends what it may still collect, while somebody waits in `flush`."""
 
+_SLICE = 0.1
+"""Seconds after which who waits for the disk looks whether there is still somebody who writes to it."""
+
 _IDLE_PAUSE = 0.5
 _WAITING_PAUSE = 0.02
 _CLOSE_TIME = 0.4
@@ -51,28 +55,25 @@ _KEEPING, _PER_MESSAGE, _PER_BYTE = 0.1, 50e-6, 20e-9
 """Seconds that it takes to put what is in memory into the spool: at all, for each message, for each byte."""
 
 
-class _Flush:
-    """Asks the listener to settle everything that was put before it."""
-
-    __slots__ = ("barrier", "deadline", "done", "rejections", "settled")
-
-    def __init__(self, deadline: float, rejections: int) -> None:
-        self.deadline = deadline
-        self.rejections: int | None = rejections
-        self.barrier: tuple[object] | None = None
-        self.done = threading.Event()
-        self.settled = False
+class InterruptedPut(BaseException):
+    """Something was raised in `put` after the item had been queued; it is the cause."""
 
 
 class _Awaited:
     """An item whose logging call waits until it is on disk."""
 
-    __slots__ = ("item", "kept")
+    __slots__ = ("is_on_disk", "item", "released")
 
     def __init__(self, item: Item) -> None:
         self.item = item
-        self.kept = threading.Lock()
-        self.kept.acquire()
+        self.is_on_disk = False
+        self.released = threading.Lock()
+        self.released.acquire()
+
+    def release(self, is_on_disk: bool) -> None:
+        """Lets the logging call return."""
+        self.is_on_disk = is_on_disk
+        self.released.release()
 
 
 class Listener:
@@ -107,17 +108,18 @@ class Listener:
         # Bound here, since module globals may be gone when the last turn runs at shutdown.
         self._now = time.monotonic
         self._sleep = time.sleep
-        self._queue: deque[Item | _Flush | _Awaited] = deque()
+        self._queue: deque[Item | Flush | _Awaited] = deque()
         self._wake: SimpleQueue[None] = SimpleQueue()
         self._sleeping = False
         self._spooled = spooled
         self._delivery = Delivery(conformer, sink, ledger, rejected, self.wake, spooled)
         self._awaited: list[_Awaited] = []
-        self._flushes: deque[_Flush] = deque()
+        self._flushes = Flushes(self._delivery, ledger, self._queue.append)
         self._thread: threading.Thread | None = None
         self._starting = threading.Lock()
         self._deadline: float | None = None
         self._finished = False
+        self._can_not_start = ""
         self._raised_at = float("-inf")
 
     def put(self, item: Item) -> None:
@@ -125,25 +127,42 @@ class Listener:
 
         Takes no lock, and waits only where callers outrun the listener: one call in 256 then, for 2 ms.
         """
-        self._put(item)
-        waiting = len(self._queue)
-        if waiting > _CROWDED and waiting % _YIELD_EVERY == 0:
-            self._sleep(_YIELD)
+        self._queue.append(item)
+        try:
+            self._attend()
+            waiting = len(self._queue)
+            if waiting > _CROWDED and waiting % _YIELD_EVERY == 0:
+                self._sleep(_YIELD)
+        except BaseException as error:  # of a signal handler, say
+            raise InterruptedPut from error
 
-    def put_durably(self, item: Item, timeout: float) -> None:
+    def put_durably(self, item: Item, timeout: float) -> bool:
         """Queues an item, and waits until it is on disk, or can not be put there.
 
         Args:
             item: the item.
             timeout: seconds to wait at most.
+
+        Returns:
+            Whether it is on disk.
+
+        Raises:
+            InterruptedPut: it is queued, and something was raised while this waited.
         """
         awaited = _Awaited(item)
-        self._put(awaited)
-        if self.is_alive:  # else close() sees to it
-            awaited.kept.acquire(timeout=timeout)
+        deadline = self._now() + timeout
+        self._queue.append(awaited)
+        try:
+            self._attend()
+            while not awaited.released.acquire(timeout=max(0.0, min(deadline - self._now(), _SLICE))):
+                if self._now() >= deadline or self._has_no_thread:
+                    return False  # close() sees to it
+        except BaseException as error:
+            raise InterruptedPut from error
+        return awaited.is_on_disk
 
-    def _put(self, item: Item | _Awaited) -> None:
-        self._queue.append(item)
+    def _attend(self) -> None:
+        """Sees that somebody takes what was queued."""
         if self._finished:
             self._give_up()
             return
@@ -152,6 +171,14 @@ class Listener:
             self._wake.put(None)
         if self._thread is None:
             self.start()
+
+    @property
+    def _has_no_thread(self) -> bool:
+        """Whether there is none and will be none; not so while another thread starts it."""
+        thread = self._thread
+        if thread is None:
+            return bool(self._can_not_start)
+        return thread.ident is not None and not thread.is_alive()
 
     def wake(self) -> None:
         """Ends the listener's pause."""
@@ -163,9 +190,11 @@ class Listener:
         return self._thread is not None and self._thread.is_alive()
 
     @property
-    def was_started(self) -> bool:
-        """Whether there is, or was, a thread."""
-        return self._thread is not None
+    def trouble(self) -> str:
+        """Why nobody takes what is queued; empty if somebody does, or nothing is."""
+        if self._can_not_start:
+            return f"the listener's thread can not be started: {self._can_not_start}"
+        return "the listener's thread has ended" if self._has_no_thread and not self._finished else ""
 
     def start(self, *, wait: float = 0) -> None:
         """Starts the thread, once; does nothing at interpreter shutdown.
@@ -180,9 +209,11 @@ class Listener:
                 thread = threading.Thread(target=self._run, name="eplogging-listener", daemon=True)
                 self._thread = thread
                 thread.start()
+                self._can_not_start = ""
                 at_child_end(self._child_ends)
-        except RuntimeError:  # shutting down: close() will send what is queued
+        except RuntimeError as error:  # shutting down: close() will send what is queued
             self._thread = None
+            self._can_not_start = str(error) or "no thread can be started"
         finally:
             self._starting.release()
 
@@ -197,7 +228,7 @@ class Listener:
         """
         if self._thread is threading.current_thread():
             return False  # it would wait for itself
-        request = _Flush(self._now() + timeout, self._ledger.rejections)
+        request = Flush(self._now() + timeout, self._ledger.rejections)
         if not self.is_alive:
             if self._counters.pending.value + self._counters.spooled.value == 0:
                 return True
@@ -231,6 +262,21 @@ class Listener:
             thread.join(timeout + _CLOSE_TIME + self.keeping_time)
         if thread is None or not thread.is_alive():
             self._finish(deadline)
+        elif thread is not threading.current_thread():
+            self._leave(thread)
+
+    def _leave(self, thread: threading.Thread) -> None:
+        """The sink, or the disk, holds the thread up: without a spool, what is queued still is given up."""
+        if self._spooled is None:
+            self._finished = True
+            self._give_up()
+        self._ledger.report_drops(now=True)
+        report(
+            REPORTS,
+            40,
+            f"the listener did not end in time, since {self._delivery.sink!r} holds it up; "
+            f"{self._counters.pending.value} events are pending, and lost if the process ends now",
+        )
 
     @property
     def keeping_time(self) -> float:
@@ -272,9 +318,11 @@ class Listener:
             self._ledger.report_drops()
             self._delivery.turn()
         finally:
-            self._release()
+            if self._awaited and not (self._spooled is not None and self._spooled.owes):
+                self._release()
         if self._flushes:
-            self._look_at_flushes()
+            self._guarded(lambda: self._delivery.flush(_HURRY if self._queue else _WAITING_PAUSE))
+            self._flushes.look()
             moved = True  # and be back soon
         return moved
 
@@ -286,9 +334,8 @@ class Listener:
                 item = popleft()
             except IndexError:
                 return taken > 0
-            if isinstance(item, _Flush):
-                self._flushes.append(item)
-                self._delivery.flush_begins()
+            if isinstance(item, Flush):
+                self._flushes.add(item)
             elif isinstance(item, _Awaited):
                 self._awaited.append(item)
                 take(item.item)
@@ -299,8 +346,9 @@ class Listener:
     def _release(self) -> None:
         """Lets the logging calls return whose events are on disk now, or in memory if the disk takes none."""
         awaited, self._awaited = self._awaited, []
+        is_on_disk = self._spooled is not None and self._spooled.is_writable
         for one in awaited:
-            one.kept.release()
+            one.release(is_on_disk)
 
     def _breathe(self) -> None:
         """Lets other threads run between two turns, without being woken by each event."""
@@ -321,33 +369,6 @@ class Listener:
         finally:
             self._sleeping = False
 
-    def _look_at_flushes(self) -> None:
-        """Answers those that wait in `flush`, one after the other, while everything else goes on."""
-        delivery = self._delivery
-        self._guarded(lambda: delivery.flush(_HURRY if self._queue else _WAITING_PAUSE))
-        while self._flushes:
-            request = self._flushes[0]
-            if request.barrier is None and not delivery.is_waiting:
-                request.barrier = (delivery.barrier(),)  # only now is all of it in the sink or on the disk
-            settled = request.barrier is not None and delivery.is_past(*request.barrier)
-            if not settled and self._remaining(request) > 0:
-                return
-            self._flushes.popleft()
-            self._answer(request, settled)
-        delivery.flush_ends()
-
-    def _answer(self, request: _Flush, settled: bool) -> None:
-        if settled and request.rejections not in (None, self._ledger.rejections):
-            request.rejections = request.barrier = None
-            self._queue.append(request)  # once more: rejecting may have put error events behind it
-            return
-        request.settled = settled
-        request.done.set()
-
-    def _remaining(self, request: _Flush) -> float:
-        deadline = request.deadline if self._deadline is None else min(request.deadline, self._deadline)
-        return deadline - self._now()
-
     def _finish(self, deadline: float) -> None:
         """Sends what is left until the deadline, then gives the rest up and says so once."""
         deadline -= min(self.keeping_time, max(0.0, (deadline - self._now()) / 2))
@@ -361,8 +382,7 @@ class Listener:
             if self._guarded(lambda left=left: self._delivery.flush(left)) is not False:  # type: ignore[misc]
                 break
             self._sleep(_PAUSE)
-        for request in self._flushes:
-            request.done.set()
+        self._flushes.give_up()
         self._guarded(lambda: self._delivery.give_up(self._rest()))
         self._release()
         self._finished = True  # from here on, who puts an item gives it up
@@ -376,7 +396,7 @@ class Listener:
                 item = self._queue.popleft()
             except IndexError:
                 return
-            if isinstance(item, _Flush):
+            if isinstance(item, Flush):
                 item.done.set()
             elif isinstance(item, _Awaited):
                 self._awaited.append(item)

@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Callable
 from queue import Empty, SimpleQueue
 
-from .conformance import ConformanceError, Conformer, UnavailableError
+from .conformance import ConformanceError, Conformer, Message, UnavailableError
 from .guard import STATE, enter_own_thread
 from .items import Deferred, Item, Kept
 from .reports import REPORTS, report
@@ -58,8 +58,27 @@ class Lookups:
         self._refreshing = False
 
     def park(self, item: Item) -> None:
-        """Keeps an item behind the others of its stream, the first time because of a look-up."""
-        self.parked.setdefault(item.stream, _Parked()).items.append(item)
+        """Keeps an item behind the others of its stream, the first time because of a look-up.
+
+        What stands on the disk is older than what does not.
+        """
+        items = self.parked.setdefault(item.stream, _Parked()).items
+        newer = []
+        if isinstance(item, Kept):
+            while items and not isinstance(items[-1], Kept):
+                newer.append(items.pop())
+        items.append(item)
+        items.extend(reversed(newer))
+
+    def take_unkept(self, stream: str) -> list[Message | Deferred]:
+        """Gives up the items of a stream that do not stand on the disk, and returns them in order."""
+        taken: list[Message | Deferred] = []
+        parked = self.parked.get(stream)
+        while parked and parked.items and not isinstance(parked.items[-1], Kept):
+            taken.append(parked.items.pop())  # type: ignore[arg-type]
+        if parked and not parked.items:
+            del self.parked[stream]
+        return taken[::-1]
 
     def drain(self) -> list[Item]:
         """Gives up every waiting item, and returns them."""

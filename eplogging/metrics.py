@@ -58,8 +58,10 @@ class Stats:
         error_events: error events accepted on `error_stream`; they are among `accepted` too.
         taken_over: messages that other processes had left in the spool.
         oldest: seconds that the oldest event waits which is spooled or pending; right to about a second.
+        undurable: events that were not on disk when their logging call returned, although `durable` is set.
         last_delivery: when a message was last acknowledged, in seconds since the epoch; None if none was.
-        last_error: what was last said of a message that was not delivered; empty if there was none.
+        last_error: what was last said of the brokers, or of a message that was not delivered; empty if
+            nothing was.
     """
 
     accepted: int
@@ -71,6 +73,7 @@ class Stats:
     pending_bytes: int
     error_events: int
     taken_over: int
+    undurable: int
     oldest: float
     last_delivery: float | None
     last_error: str
@@ -116,16 +119,19 @@ class Counters:
 
     Attributes:
         last_delivery: when a message was last acknowledged, in seconds since the epoch.
-        last_error: what was last said of a message that was not delivered.
+        last_delivery_tick: the same on the clock of `time.monotonic`.
+        last_error: what was last said of the brokers, or of a message that was not delivered.
         oldest_spooled: when the oldest message in the spool was written, in seconds since the epoch.
     """
 
     def __init__(self) -> None:
         self.last_delivery: float | None = None
+        self.last_delivery_tick: float | None = None
         self.last_error = ""
         self.oldest_spooled: float | None = None
         self.spooled = AtomicCounter()
         self.taken_over = AtomicCounter()
+        self.undurable = AtomicCounter()
         self._ages = Ages()
         self.accepted = AtomicCounter()
         self.delivered = AtomicCounter()
@@ -170,6 +176,7 @@ class Counters:
             pending_bytes=self.pending_bytes.value,
             error_events=self.error_events.value,
             taken_over=taken_over,
+            undurable=self.undurable.value,
             oldest=self._oldest(accepted + taken_over, spooled, pending),
             last_delivery=self.last_delivery,
             last_error=self.last_error,

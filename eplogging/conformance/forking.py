@@ -14,15 +14,18 @@ from typing import Any
 def reset_after_fork(method: Callable[[], Any]) -> None:
     """Calls a bound method in each child process that is forked from now on, while its object lives.
 
-    `os.register_at_fork` can not be undone, so the object is held weakly: it can be collected, and
-    a fork after that calls nothing.
+    `os.register_at_fork` can not be undone, so there is one hook for all, and the object is held weakly: it
+    can be collected, and nothing is left of it.
 
     Args:
-        method: a bound method without arguments; it must start no thread and take no lock.
+        method: a bound method without arguments, one for each object; it must start no thread and take no
+            lock.
     """
-    if not hasattr(os, "register_at_fork"):
-        return
-    os.register_at_fork(after_in_child=weakly(method))
+    bound: Any = method
+    _to_reset[bound.__self__] = bound.__func__
+
+
+_to_reset: weakref.WeakKeyDictionary[object, Callable[[Any], Any]] = weakref.WeakKeyDictionary()
 
 
 def weakly(method: Callable[[], object]) -> Callable[[], None]:
@@ -70,6 +73,8 @@ def _after() -> None:
 def _anew() -> None:
     global _busy
     _busy = threading.RLock()
+    for thing, reset in tuple(_to_reset.items()):
+        reset(thing)
 
 
 if hasattr(os, "register_at_fork"):

@@ -24,7 +24,9 @@ from .base import Outcomes, SinkFull
 from .kafkaconfiguration import check_configuration, complete
 from .kafkaerrors import PASSING, refusal
 
-_PURGE_TIME = 0.2
+_PURGE_TIME = 1.0
+"""Seconds at most in which librdkafka gives back what it holds; it takes milliseconds."""
+
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 30.0
 """Seconds between producers that fail one after the other."""
 
@@ -60,8 +62,7 @@ class KafkaSink:
         self._secrets = Secrets.of_kafka(configuration)
         self._log = KafkaLog(self._secrets.hide)
         self._configuration.setdefault("logger", self._log)
-        given = self._configuration.get("error_cb")
-        self._also_told = given if callable(given) else None
+        self._also_told = self._configuration.get("error_cb")
         self._configuration["error_cb"] = self._report_error
         self._producer: Producer | None = None
         self._outcomes: Outcomes | None = None
@@ -70,7 +71,7 @@ class KafkaSink:
         self._forget()
 
     def _forget(self) -> None:
-        # Messages taken, and those of them whose outcome was told; the same of what was taken before a barrier.
+        # Messages taken, those of them whose outcome was told, and what is left of those before a barrier.
         self._taken = self._ended = self._barrier = self._left_before = 0
         self._count = self._size = 0
         self._marks: list[Any] = []
@@ -193,10 +194,12 @@ class KafkaSink:
                 self._producer.flush(timeout)
             else:
                 self._producer.poll(0)
-        except KafkaException as raised:
-            if not raised.args[0].fatal():
-                raise
-            self._is_fatal = True
+        except Exception as raised:  # a callback of the configuration's may raise anything
+            if isinstance(raised, KafkaException) and raised.args[0].fatal():
+                self._is_fatal = True
+            else:
+                text = self._secrets.hide(f"{type(raised).__name__}: {raised}")
+                self._log.tell(logging.ERROR, "callback", f"serving librdkafka's events raised {text}")
         finally:
             self._settle()
 
@@ -260,12 +263,21 @@ class KafkaSink:
         if producer is not None:
             producer.purge()
             # The broker's thread gives up what is in flight a moment later; only this serves those reports.
-            producer.flush(_PURGE_TIME)
-            self._settle()
+            deadline = time.monotonic() + _PURGE_TIME
+            while self._unreported and time.monotonic() < deadline:
+                self._serve(0.1)
+            if self._unreported:
+                text = f"librdkafka told nothing of {self._unreported} messages before it was closed"
+                self._log.tell(logging.ERROR, "unreported", text)
         self._producer = None
         left = sorted((*self._again, *self._given_up), key=itemgetter(0))
         self._forget()
         return [(message, mark) for _, message, mark in left]
+
+    @property
+    def _unreported(self) -> int:
+        """Messages that librdkafka has."""
+        return self._taken - self._ended - self._count - len(self._given_up) - len(self._again)
 
     def forked(self) -> None:
         """Keeps the parent's producer from being used or freed."""
@@ -277,6 +289,9 @@ class KafkaSink:
     def _report_error(self, error: KafkaError) -> None:
         if error.fatal():
             self._is_fatal = True
-        self._log.tell(logging.WARNING, error.name(), f"{error.name()}: {error.str()}")
-        if self._also_told is not None:
+        text = f"{error.name()}: {error.str()}"
+        if self._outcomes is not None:
+            self._outcomes.troubled(self._secrets.hide(text))
+        self._log.tell(logging.WARNING, error.name(), text)
+        if callable(self._also_told):
             self._also_told(error)

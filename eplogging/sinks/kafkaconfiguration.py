@@ -27,27 +27,46 @@ _ALIASES = {
     "acks": ("request.required.acks",),
     "message.timeout.ms": ("delivery.timeout.ms",),
 }
+_REFUSED = {
+    "delivery.report.only.error": "a message whose delivery is not reported would be held for ever",
+    "transactional.id": "events are sent one by one, in no transaction",
+    **dict.fromkeys(
+        ("on_delivery", "dr_cb", "dr_msg_cb"), "`handler.stats()` and the logger eplogging.kafka tell it"
+    ),
+}
+"""What would take delivery reports away, and why that can not be."""
+
 _PROTOCOLS = ("plaintext", "ssl", "sasl_plaintext", "sasl_ssl")
-_UNCHECKED = ("security.protocol", "plugin.library.paths", *_BROKERS)
-"""Without these, librdkafka connects nowhere, opens no certificate and loads no plugin."""
+_UNCHECKED = ("plugin.library.paths", *_BROKERS)
+"""Without these, librdkafka connects nowhere and loads no plugin."""
+
+_ASKS_FOR_TOKENS = "OAUTHBEARER"
 
 
 def check_configuration(configuration: Mapping[str, Any]) -> None:
-    """Lets librdkafka check a configuration, without brokers and credentials, so connecting nowhere.
+    """Lets librdkafka check a configuration, without brokers, so connecting nowhere.
 
     Raises:
-        ConfigurationError: no broker, a property that librdkafka does not know, or a wrong value.
+        ConfigurationError: no broker, a property that librdkafka does not know, or a wrong value: also a
+            certificate that can not be read, or credentials that are missing.
     """
     if not any(configuration.get(name) for name in _BROKERS):
         raise ConfigurationError(
             "kafka: bootstrap.servers is missing; set it to host:port of at least one broker"
         )
+    for name, reason in _REFUSED.items():
+        if configuration.get(name) not in (None, False, "false", ""):
+            raise ConfigurationError(f"kafka: {name} can not be set: {reason}; leave it out")
     checked = {
         name: value
         for name, value in complete(configuration).items()
         if name not in _UNCHECKED and not callable(value)
     }
     protocol = configuration.get("security.protocol", "plaintext")
+    mechanism = configuration.get("sasl.mechanism", configuration.get("sasl.mechanisms", ""))
+    if str(mechanism).upper() == _ASKS_FOR_TOKENS:
+        checked.pop("security.protocol", None)  # a client asks for a token as soon as there is one
+    checked["sasl.kerberos.min.time.before.relogin"] = 0  # or runs kinit
     if str(protocol).lower() not in _PROTOCOLS:
         raise ConfigurationError(
             f"kafka: security.protocol must be one of {', '.join(_PROTOCOLS)}; it is {protocol!r}"

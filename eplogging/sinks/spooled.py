@@ -78,6 +78,16 @@ class SpooledSink:
         return str(self._trouble)
 
     @property
+    def is_writable(self) -> bool:
+        """Whether the disk took what it was last given."""
+        return not self._trouble.has("written")
+
+    @property
+    def owes(self) -> bool:
+        """Whether something is to be written that the disk may take."""
+        return bool(self._fresh) and self.is_writable
+
+    @property
     def is_durable(self) -> bool:
         """Whether each message is on disk before it is sent."""
         return self._durable
@@ -239,10 +249,14 @@ class SpooledSink:
 
     def poll(self) -> None:
         """Serves the sink, and moves messages between it, memory and the disk."""
-        if self._is_open:
-            self._sink.poll()
-        self._send_waiting()
-        self._write_fresh()
+        try:
+            if self._is_open:
+                self._sink.poll()
+        finally:  # logging calls may wait for the disk
+            self._send_waiting()
+            self._write_fresh()
+        if not self._fresh and not self._trouble.is_fresh("written"):
+            self._trouble.over("written")  # nothing is held up by it any more
         if self._done and not self._trouble.is_fresh("emptied"):
             self._delete_done()
         if self._spool.unread:
@@ -306,7 +320,10 @@ class SpooledSink:
     def _read(self) -> None:
         counters = self._books.counters
         for _ in range(_READS):
-            is_full = self._loaded and counters.pending_bytes.value >= 2 * self._window_bytes
+            held = counters.pending.value + self._loaded + self._out - self._out_unkept
+            is_full = self._loaded and (
+                held >= 2 * self._window or counters.pending_bytes.value >= 2 * self._window_bytes
+            )
             if is_full or not (self._spool.unread and self._has_room()) or self._trouble.is_fresh("read"):
                 break
             try:
@@ -411,6 +428,9 @@ class SpooledSink:
         fresh = [message for message, mark in kept if mark is None]
         books.spooled(len(fresh), sum(message.size for message in fresh))
         self._done += [mark for _, mark in kept if mark is not None]
+        marked = [message for message, mark in kept if mark is not None]
+        marked += [message for message, mark in lost if mark is not None and mark.file.is_open]
+        books.resized(-sum(message.size for message in marked))
         return [(message, mark) for message, mark in lost if mark is None or not mark.file.is_open]
 
     def forked(self) -> None:

@@ -17,7 +17,7 @@ from ..conformance import ConfigurationError
 from ..conformance.forking import unforked
 from .database import Synchronous, log_of
 from .file import BEFORE_ALL, SUFFIX, DamagedError, InUseError, Row, SpoolFile
-from .salvage import salvage, set_aside, set_back
+from .salvage import salvage, set_aside
 
 _UNFINISHED = 60.0
 """Seconds after which a file without content is nobody's: its maker locks it a moment after making it."""
@@ -64,7 +64,7 @@ class Spool:
 
     Args:
         directory: where they are; several processes and handlers may share it.
-        max_bytes: of the file that this process writes.
+        max_bytes: of the files that this process owns.
         synchronous: SQLite's: `NORMAL` survives the end of the process, `FULL` that of the machine.
 
     Attributes:
@@ -79,6 +79,8 @@ class Spool:
         self._synchronous: Synchronous = synchronous
         self._left: list[SpoolFile] = []
         self._own: SpoolFile | None = None
+        self._own_room = max_bytes
+        self._left_bytes = 0
         self.taken_over = self.damaged = 0
         self.damage = ""
 
@@ -138,23 +140,29 @@ class Spool:
         self.taken_over += taken.stored
         if taken.stored:
             self._left.append(taken)
+            self._left_bytes += taken.size
         else:
             taken.close()
 
     def _salvage(
         self, path: Path, reason: str, after: int, file: SpoolFile | None, known: int | None = None
     ) -> SpoolFile | None:
-        """Sets a damaged file aside, and copies what is whole in it to a new one.
+        """Copies what is whole in a damaged file to a new one, then sets it aside.
+
+        A process that is killed between the two sends some of it twice, and loses none.
 
         Raises:
+            FileNotFoundError: another process was faster.
             OSError, sqlite3.Error: there is no room for the copy now; nothing was changed.
         """
-        aside = set_aside(path)
+        copy = None
         try:
-            found = salvage(aside, after)
+            found = salvage(path, after)
             copy = self._copy(found.records) if found.records else None
+            aside = set_aside(path)
         except _TROUBLE:
-            set_back(path)
+            if copy is not None:
+                copy.remove()
             if file is not None and known is None:
                 file.leave()
             raise
@@ -209,8 +217,17 @@ class Spool:
             self._own = None
         if self._own is None:
             self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._own = SpoolFile.create(self._directory, self._max_bytes, self._synchronous)
+            self._own = SpoolFile.create(self._directory, self._room, self._synchronous)
+            self._own_room = self._room
+        elif self._own_room != self._room:
+            self._own_room = self._room
+            self._own.limit(self._room)
         return self._own
+
+    @property
+    def _room(self) -> int:
+        """Bytes that are left for what this process writes, beside what it took over."""
+        return self._max_bytes - self._left_bytes
 
     @unforked()
     def read(self, count: int, max_bytes: int) -> list[tuple[Row, bytes]]:
@@ -272,6 +289,8 @@ class Spool:
     def _shrink(self) -> None:
         empty = [one for one in self._left if not one.stored]
         self._left = [one for one in self._left if one.stored]
+        if empty:
+            self._left_bytes = sum(one.size for one in self._left)
         if self._own is not None and not self._own.stored and self._own.size > _LARGE:
             empty.append(self._own)
             self._own = None

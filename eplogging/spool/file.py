@@ -109,9 +109,13 @@ class SpoolFile:
         return made
 
     def _set_up(self, max_bytes: int, synchronous: Synchronous) -> None:
-        self._database.execute(f"PRAGMA max_page_count={max(8, max_bytes // PAGE)}")
+        self.limit(max_bytes)
         self._database.execute(f"PRAGMA synchronous={synchronous}")
         self._database.execute(_TABLE)
+
+    def limit(self, max_bytes: int) -> None:
+        """Says what the file may grow to."""
+        self._database.execute(f"PRAGMA max_page_count={max(8, max_bytes // PAGE)}")
 
     @classmethod
     def take_over(cls, path: Path) -> SpoolFile:
@@ -318,6 +322,12 @@ class SpoolFile:
         self.is_open = False
         with contextlib.suppress(sqlite3.Error):
             self._database.close()
+
+    def remove(self) -> None:
+        """Throws the file away, with what is in it."""
+        self.path.unlink(missing_ok=True)
+        self.give_up()
+        log_of(self.path).unlink(missing_ok=True)
 
     def leave(self) -> None:
         """Leaves the file as it stands, without closing it: see `Database.leave`."""

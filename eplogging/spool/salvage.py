@@ -38,26 +38,14 @@ def set_aside(path: Path) -> Path:
     return aside
 
 
-def set_back(path: Path) -> None:
-    """Gives a file that was set aside its name again.
-
-    Raises:
-        OSError: it can not be done.
-    """
-    aside = path.with_name(path.name + DAMAGED_SUFFIX)
-    if log_of(aside).exists():
-        log_of(aside).rename(log_of(path))
-    aside.rename(path)
-
-
-def salvage(aside: Path, after: int) -> Salvaged:
-    """Reads a file that was set aside; changes nothing.
+def salvage(path: Path, after: int) -> Salvaged:
+    """Reads a damaged file; changes nothing.
 
     Pages of the log replace those of the file where the log is whole, so that what was removed since
     does not come back. Where it is damaged, what was removed may be found once more.
 
     Args:
-        aside: the file.
+        path: the file.
         after: the last row that was read before; only what comes later is wanted.
 
     Raises:
@@ -65,7 +53,7 @@ def salvage(aside: Path, after: int) -> Salvaged:
     """
     found: dict[int, dict[int, Part]] = {}
     damaged: set[int] = set()
-    for image in _images(aside):
+    for image in _images(path):
         for first, part in parts_in(image):
             if part is None:
                 damaged.add(first)
@@ -77,13 +65,13 @@ def salvage(aside: Path, after: int) -> Salvaged:
     return Salvaged(records, len(damaged - whole.keys()))
 
 
-def _images(aside: Path) -> Iterator[bytes]:
+def _images(path: Path) -> Iterator[bytes]:
     pages: dict[int, bytes] = {}
     suspicious = []
-    content = aside.read_bytes()
+    content = path.read_bytes()
     for number, begin in enumerate(range(0, len(content), PAGE), 1):
         pages[number] = content[begin : begin + PAGE]
-    log = log_of(aside)
+    log = log_of(path)
     if log.exists():
         raw = log.read_bytes()
         known = False

@@ -42,6 +42,10 @@ class Trouble:
         """It could be done."""
         self._reasons.pop(what, None)
 
+    def has(self, what: str) -> bool:
+        """Whether something could not be done when it was tried last."""
+        return what in self._reasons
+
     def is_fresh(self, what: str) -> bool:
         """Whether it failed a moment ago, so that it need not be tried again yet."""
         return what in self._reasons and self._now() < self._again_at[what]

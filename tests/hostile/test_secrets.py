@@ -16,7 +16,6 @@ from eplogging import EventPlatformHandler
 from eplogging.conformance import ConfigurationError, ConformanceError, Conformer
 from eplogging.conformance.resources import Reader
 from eplogging.sinks import MemorySink
-from eplogging.sinks.kafka import KafkaSink
 from eplogging.testing import MockKafka
 from tests.support.application import (
     SCHEMAS,
@@ -28,6 +27,7 @@ from tests.support.application import (
     to_kafka,
     wait_until,
 )
+from tests.support.processes import ROOT
 from tests.support.schemaserver import SchemaServer
 
 SECRET = "hunter2-correct-horse"
@@ -45,12 +45,6 @@ KAFKA_SECRETS: dict[str, dict[str, Any]] = {
         "sasl.username": "me",
         "sasl.password": SECRET,
     },
-    "ssl.key.pem": {"security.protocol": "SSL", "ssl.key.pem": PEM, "ssl.key.password": SECRET},
-    "ssl.key.password": {
-        "security.protocol": "SSL",
-        "ssl.key.location": "/no/such/key.pem",
-        "ssl.key.password": SECRET,
-    },
     "sasl.oauthbearer.client.secret": {
         "security.protocol": "SASL_PLAINTEXT",
         "sasl.mechanisms": "OAUTHBEARER",
@@ -63,6 +57,19 @@ KAFKA_SECRETS: dict[str, dict[str, Any]] = {
         "security.protocol": "SASL_PLAINTEXT",
         "sasl.mechanisms": "OAUTHBEARER",
         "sasl.oauthbearer.config": f"principal={SECRET}",
+    },
+}
+REFUSED: dict[str, dict[str, Any]] = {
+    "ssl.key.pem": {"security.protocol": "SSL", "ssl.key.pem": PEM, "ssl.key.password": SECRET},
+    "ssl.key.password": {
+        "security.protocol": "SSL",
+        "ssl.key.location": "/no/such/key.pem",
+        "ssl.key.password": SECRET,
+    },
+    "no user": {
+        "security.protocol": "SASL_PLAINTEXT",
+        "sasl.mechanisms": "PLAIN",
+        "sasl.password": SECRET,
     },
     "mechanism that is none": {
         "security.protocol": "SASL_PLAINTEXT",
@@ -107,20 +114,34 @@ def test_e18_kafka_that_can_not_be_reached(name: str, kafka: MockKafka, said: Co
     assert said.records
 
 
-@pytest.mark.parametrize("name", KAFKA_SECRETS)
+WRONG: list[dict[str, Any]] = [{"acks": "some"}, {"no.such": 1}, {"bootstrap.servers": ""}]
+WRONG += [{"message.max.bytes": "many"}]
+
+
+@pytest.mark.parametrize("name", [*KAFKA_SECRETS, *REFUSED])
 def test_e18_a_configuration_that_is_refused(name: str, said: Collected) -> None:
-    for wrong in ({"acks": "some"}, {"no.such": 1}, {"bootstrap.servers": ""}, {"message.max.bytes": "many"}):
-        options = {"kafka": {"bootstrap.servers": "127.0.0.1:9", **KAFKA_SECRETS[name], **wrong}}
+    for wrong in WRONG if name in KAFKA_SECRETS else [*WRONG, {}]:
+        secret = {**KAFKA_SECRETS, **REFUSED}[name]
+        options = {"kafka": {"bootstrap.servers": "127.0.0.1:9", **secret, **wrong}}
         with pytest.raises(ConfigurationError) as caught:
             EventPlatformHandler(**keywords(**options))
         grep(caught.value, "".join(traceback.format_exception(caught.value)))
 
 
-def test_e18_a_producer_that_can_not_be_made() -> None:
-    sink = KafkaSink({"bootstrap.servers": "127.0.0.1:9", **KAFKA_SECRETS["ssl.key.pem"]}, 10, 10)
-    with pytest.raises(ConfigurationError, match="kafka: ") as caught:
-        sink.open(lambda *_: None)
-    grep(sink, caught.value, "".join(traceback.format_exception(caught.value)))
+def test_e18_a_producer_that_can_not_be_made(tmp_path: Path, said: Collected) -> None:
+    """It could be made when logging was configured: the certificate is gone since."""
+    authority = tmp_path / "ca.pem"
+    authority.write_bytes((ROOT / "tests" / "data" / "tls" / "cert.pem").read_bytes())
+    own = {**to_kafka("127.0.0.1:9")["kafka"], **KAFKA_SECRETS["sasl.password"]}
+    own.update({"security.protocol": "SASL_SSL", "ssl.ca.location": str(authority)})
+    with application(kafka=own, flush_timeout=0.3, **keywords()) as app:
+        authority.unlink()
+        app.logger.info("x", extra=basic(1))
+        wait_until(lambda: app.stats.last_error, "it is told")
+        assert "no producer can be made" in app.stats.last_error
+        assert app.stats.pending == 1
+        grep(app.handler, app.stats)
+    assert sum(app.stats.dropped.values()) == 1
 
 
 FAULTS = ["503", "refused", "redirect", "HTML", "404", "hang"]
