@@ -41,15 +41,6 @@ class DeliverySettings:
         return self.spool is not None and self.on_full in (None, "spool")
 
 
-def plain_options(value: Any) -> Any:
-    """Options as plain dicts and lists: those of `dictConfig` resolve `ext://` when they are accessed."""
-    if isinstance(value, Mapping):
-        return {name: plain_options(value[name]) for name in value}
-    if isinstance(value, (list, tuple)):
-        return [plain_options(value[index]) for index in range(len(value))]
-    return value
-
-
 def check_delivery(settings: DeliverySettings, *, has_sink: bool) -> None:
     """Checks the keywords that concern delivery.
 

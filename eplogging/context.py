@@ -7,10 +7,12 @@ from contextvars import ContextVar, Token
 from types import MappingProxyType, TracebackType
 from typing import Any
 
+from .conformance import ConfigurationError
 from .conformance.jsondata import plain
 from .records import merged
 
 _EMPTY: Mapping[str, Any] = MappingProxyType({})
+_OF_EACH_EVENT = (("$schema",), ("dt",), ("meta", "dt"), ("meta", "id"), ("meta", "stream"))
 _bound: ContextVar[Mapping[str, Any]] = ContextVar("eplogging_event_fields", default=_EMPTY)
 
 
@@ -45,7 +47,18 @@ def bind_event_fields(**fields: Any) -> BoundFields:
 
     Raises:
         NotJSONError: a value that JSON has no form for.
+        ConfigurationError: a field that each event has for itself: `$schema`, `dt`, `meta.dt`, `meta.id`,
+            `meta.stream`.
     """
+    for path in _OF_EACH_EVENT:
+        holder: Any = fields
+        for name in path[:-1]:
+            holder = holder.get(name)
+        if isinstance(holder, Mapping) and path[-1] in holder:
+            raise ConfigurationError(
+                f"bind_event_fields: {'.'.join(path)} is each event's own and can not be bound; set it in "
+                "the event"
+            )
     return BoundFields(_bound.set(MappingProxyType(merged(_bound.get(), plain(fields)))))
 
 

@@ -20,7 +20,6 @@ from .configuration import (
     check_conformance,
     check_delivery,
     check_redaction,
-    plain_options,
     reject_unknown,
 )
 from .conformance import ConfigurationError, Conformer, Message, RejectedError, UnavailableError
@@ -34,6 +33,7 @@ from .items import Deferred, Item, defer, stream_of
 from .ledger import Ledger
 from .listener import InterruptedPut, Listener
 from .metrics import Counters, Stats
+from .options import plain_options
 from .records import Event, EventFormatter
 from .redaction import Redaction
 from .reports import NO_CALL_SITE, REPORTS, CallSite, OncePerMinute, report

@@ -6,6 +6,7 @@ flowing. A look-up that gets no answer is tried again with growing pauses.
 
 from __future__ import annotations
 
+import math
 import random
 import threading
 import time
@@ -56,6 +57,7 @@ class Lookups:
         self._ended: SimpleQueue[tuple[str, bool]] = SimpleQueue()
         self._threads = 0
         self._refreshing = False
+        self._precache_at, self._precache_pause = math.inf, FIRST_PAUSE
 
     def park(self, item: Item) -> None:
         """Keeps an item behind the others of its stream, the first time because of a look-up.
@@ -105,7 +107,9 @@ class Lookups:
         self._start_due()
 
     def refresh_if_due(self) -> None:
-        """Starts a refresh of the stream configs where their time to live is over."""
+        """Starts a refresh of stream configs whose time to live is over, or again what failed at first."""
+        if not self._refreshing and time.monotonic() >= self._precache_at:
+            self.precache()
         if not self._refreshing and self._conformer.refresh_due():
             self._refreshing = True
             self._start("", self._conformer.refresh)
@@ -116,8 +120,13 @@ class Lookups:
         self._start("", self._precache)
 
     def _precache(self) -> None:
-        for error in self._conformer.precache():
+        self._precache_at = math.inf
+        failed = self._conformer.precache()
+        for error in failed:
             report(REPORTS, 30, f"a schema of schema_precache_uris could not be looked up: {error}")
+        if any(isinstance(error, UnavailableError) for error in failed):
+            self._precache_at = time.monotonic() + self._precache_pause
+            self._precache_pause = min(2 * self._precache_pause, LONGEST_PAUSE)
 
     def _settle(self, stream: str, answered: bool, pass_on: Callable[[Item], bool]) -> None:
         parked = self.parked[stream]

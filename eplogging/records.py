@@ -8,7 +8,9 @@ from typing import Any
 
 from pythonjsonlogger.json import JsonFormatter
 
-from .conformance import ConfigurationError
+from .conformance import ConfigurationError, NotJSONError
+from .conformance.jsondata import plain
+from .options import plain_options
 
 Event = dict[str, Any]
 
@@ -48,6 +50,20 @@ FRAMEWORK_ATTRS = frozenset(
 """Attributes that filters and frameworks add to log records, and that are no fields of an event."""
 
 
+_OPTIONS = (
+    "prefix",
+    "json_indent",
+    "json_ensure_ascii",
+    "reserved_attrs",
+    "exc_info_as_array",
+    "stack_info_as_array",
+)
+"""Those options of `JsonFormatter` that mean something for an event, or for how it is printed."""
+
+
+_IDENTITY = ("stream", "id", "dt")
+
+
 class EventFormatter(JsonFormatter):
     """Takes the event out of a log record, and adds to it what it is configured to add.
 
@@ -68,10 +84,11 @@ class EventFormatter(JsonFormatter):
         static_fields: fields to set in each event that has none of its own by these names.
         ignored_attrs: names of further record attributes that are no fields of an event when its
             fields stand side by side, beside those that frameworks are known to add.
-        **options: further options of `JsonFormatter`.
+        **options: further options of `JsonFormatter`: `prefix`, `json_indent` and `json_ensure_ascii` for
+            printing, `reserved_attrs`, `exc_info_as_array`, `stack_info_as_array`.
 
     Raises:
-        ConfigurationError: an option of the wrong type.
+        ConfigurationError: an option of the wrong type, or one that could have no effect.
     """
 
     def __init__(
@@ -91,11 +108,21 @@ class EventFormatter(JsonFormatter):
         for name, given in (("rename_fields", rename_fields), ("static_fields", static_fields)):
             if given is not None and not isinstance(given, Mapping):
                 raise ConfigurationError(f"{name} must be a mapping; it is {given!r}")
+        for name in options:
+            if name not in _OPTIONS:
+                raise ConfigurationError(
+                    f"EventFormatter: the option {name!r} would have no effect on events; leave it out, or "
+                    "use static_fields, fmt and rename_fields"
+                )
+        # Those of `dictConfig` resolve `ext://` when they are accessed.
+        static_fields = plain_options(static_fields or {})
         super().__init__(
             [] if fmt is None else fmt, datefmt, style, validate, static_fields=static_fields, **options
         )
         renamed = rename_fields or {}
         self._renamed = {name: tuple(renamed[name].split(".")) for name in renamed}
+        for name, path in self._renamed.items():
+            _check_path(name, path, static_fields)
         self._not_fields = self.reserved_attrs | FRAMEWORK_ATTRS | set(ignored_attrs)
         self._adds = bool(self._required_fields or self.static_fields)
         self._ordinary = JsonFormatter(
@@ -114,7 +141,7 @@ class EventFormatter(JsonFormatter):
         if event is None:
             if "$schema" not in self.static_fields:
                 return None
-            event = self._side_by_side(record)
+            return merged(self._added(record), self._ordinary_fields(record))
         return merged(self._added(record), event)
 
     def format(self, record: logging.LogRecord) -> str:
@@ -127,8 +154,8 @@ class EventFormatter(JsonFormatter):
         if "$schema" in attributes:
             return self._side_by_side(record)
         whole = attributes.get("event")
-        if isinstance(whole, dict) and "$schema" in whole:
-            return whole
+        if isinstance(whole, Mapping) and "$schema" in whole:
+            return whole if isinstance(whole, dict) else dict(whole)
         message: object = record.msg
         if isinstance(message, dict) and "$schema" in message:
             return message
@@ -139,6 +166,22 @@ class EventFormatter(JsonFormatter):
         return {
             name: value for name, value in record.__dict__.items() if name not in skipped and name[:1] != "_"
         }
+
+    def _ordinary_fields(self, record: logging.LogRecord) -> Event:
+        """The extras of a record that was never meant to be an event.
+
+        They do not change which event it is or when it happened, and what JSON has no form for shows as its
+        class: a line of an application that knows nothing of events is not lost for it.
+        """
+        extras = {
+            name: _showable(value)
+            for name, value in self._side_by_side(record).items()
+            if name not in ("$schema", "dt")
+        }
+        meta = extras.pop("meta", None)
+        if isinstance(meta, dict):
+            extras["meta"] = {name: value for name, value in meta.items() if name not in _IDENTITY}
+        return extras
 
     def _added(self, record: logging.LogRecord) -> Event:
         """Static fields and the record attributes that `fmt` names, where the record has them."""
@@ -155,7 +198,9 @@ class EventFormatter(JsonFormatter):
 
     def _attribute(self, record: logging.LogRecord, name: str) -> Any:
         if name == "message":
-            return record.getMessage()
+            if isinstance(record.msg, dict) and "$schema" in record.msg:
+                return None  # it is the event itself
+            return record.getMessage().encode(errors="replace").decode()
         if name == "asctime":
             return self.formatTime(record, self.datefmt)
         if name == "exc_info":
@@ -163,6 +208,24 @@ class EventFormatter(JsonFormatter):
         if name == "stack_info":
             return self.formatStack(record.stack_info) if record.stack_info else None
         return getattr(record, name, None)
+
+
+def _showable(value: Any) -> Any:
+    try:
+        return plain(value)
+    except NotJSONError:
+        return f"<{type(value).__name__}>"
+
+
+def _check_path(name: str, path: tuple[str, ...], static_fields: Mapping[str, Any]) -> None:
+    holder: Any = static_fields
+    for parent in path[:-1]:
+        holder = holder.get(parent, {})
+        if not isinstance(holder, Mapping):
+            raise ConfigurationError(
+                f"rename_fields: {name} can not become {'.'.join(path)}, since static_fields has a value "
+                f"at {parent} that is no object"
+            )
 
 
 def merged(under: Mapping[str, Any], over: Mapping[str, Any]) -> Event:

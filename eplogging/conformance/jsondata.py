@@ -26,7 +26,7 @@ from .errors import NotJSONError
 MAX_DEPTH = 64
 """Levels of objects and arrays in an event, itself included; deeper ones are rejected."""
 
-MAX_INTEGER = 2**63 - 1
+MIN_INTEGER, MAX_INTEGER = -(2**63), 2**63 - 1
 """Consumers read integers into 64-bit longs."""
 
 _SAFE_INTEGER = 2**53
@@ -91,7 +91,7 @@ def _plain(value: Any, path: Path | None, depth: int) -> Any:
     if kind is str:
         return value if value.isascii() else _encodable(value, path)
     if kind is int:
-        return value if -MAX_INTEGER <= value <= MAX_INTEGER else _refuse_integer(path)
+        return value if MIN_INTEGER <= value <= MAX_INTEGER else _refuse_integer(path)
     if kind is bool or value is None:
         return value
     if kind is float:

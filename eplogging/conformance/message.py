@@ -9,6 +9,10 @@ from . import instants
 from .errors import MessageKeyError, MessageTooLargeError
 from .serialization import Writer
 
+OVERHEAD = 36
+"""Bytes that librdkafka adds to key and value before it compares with `message.max.bytes`: the most that
+Kafka's format puts around a message."""
+
 KeyFields = tuple[tuple[str, tuple[str, ...]], ...]
 """`message_key_fields` in order: the name in the key, and the names on the way to the value."""
 
@@ -32,7 +36,7 @@ class Message(NamedTuple):
 
     @property
     def size(self) -> int:
-        """Bytes of key and value, as librdkafka counts them against `message.max.bytes`."""
+        """Bytes of key and value."""
         return len(self.value) + len(self.key or b"")
 
 
@@ -76,12 +80,12 @@ def check_size(value: bytes, key: bytes | None, max_bytes: int) -> None:
     """Refuses what librdkafka would refuse.
 
     Raises:
-        MessageTooLargeError: key and value together exceed `max_bytes`.
+        MessageTooLargeError: key, value and `OVERHEAD` together exceed `max_bytes`.
     """
-    size = len(value) + len(key or b"")
+    size = len(value) + len(key or b"") + OVERHEAD
     if size > max_bytes:
         raise MessageTooLargeError(
-            f"the message has {size:,} bytes and message.max.bytes allows {max_bytes:,}; send less in one "
-            "event, "
-            "or raise message.max.bytes here, on the topic and on the brokers"
+            f"the message takes {size:,} bytes ({OVERHEAD} of them around key and value), and "
+            f"message.max.bytes allows {max_bytes:,}; send less in one event, or raise message.max.bytes "
+            "here, on the topic and on the brokers"
         )

@@ -214,7 +214,7 @@ class Streams:
 
         Args:
             name: an event's `meta.stream`.
-            cached_only: ask no source.
+            cached_only: ask no source; else those are asked again whose time to live is over.
 
         Raises:
             StreamNameError: the name can be no stream's.
@@ -224,6 +224,10 @@ class Streams:
             StreamConfigUnavailableError: a source that may declare it never answered.
             NotCachedError: a source must be asked first, and `cached_only` is set.
         """
+        if not cached_only and any(
+            one.answer is not None and self._is_due(one, self._ttl) for one in self._sources
+        ):
+            self.refresh()
         stream = self._resolved.get(name)
         if stream is None:
             stream = self._find(name, cached_only)

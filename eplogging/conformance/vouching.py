@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from .bundling import Bundle, Node, children
-from .jsondata import MAX_DEPTH, MAX_INTEGER
+from .jsondata import MAX_DEPTH, MAX_INTEGER, MIN_INTEGER
 
 _MAX_NODES = 5000
 _FREE_LEVELS = 8
@@ -23,7 +23,7 @@ _NOT_IN_DRAFT_4 = frozenset(
     ("const", "contains", "propertyNames", "if", "then", "else", "exclusiveMaximum", "exclusiveMinimum")
 )
 _SCALARS = ("string", "boolean", "integer", "null")
-_BOUNDS = {"minimum": -MAX_INTEGER, "maximum": MAX_INTEGER}
+_BOUNDS = {"minimum": MIN_INTEGER, "maximum": MAX_INTEGER}
 _NOTHING: dict[str, Any] = {"not": {}}
 
 
@@ -112,7 +112,7 @@ class _Voucher:
         if level >= _MAX_TYPED_LEVELS and types & {"object", "array"}:
             raise _CanNotVouchError
         if "integer" in types:
-            result["minimum"] = max(node.get("minimum", -MAX_INTEGER), -MAX_INTEGER)
+            result["minimum"] = max(node.get("minimum", MIN_INTEGER), MIN_INTEGER)
             result["maximum"] = min(node.get("maximum", MAX_INTEGER), MAX_INTEGER)
         if "object" in types:
             self._object(result, level + 1)

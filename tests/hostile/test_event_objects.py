@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from eplogging.conformance import Conformer, MessageTooLargeError, ValidationError
+from eplogging.conformance import ConfigurationError, Conformer, MessageTooLargeError, ValidationError
+from eplogging.conformance.message import OVERHEAD
 from eplogging.sinks import MemorySink
 from tests.hostile.outcomes import outcome
 from tests.support.application import Application, basic, keywords, page
@@ -97,8 +98,9 @@ def test_e9_the_size_is_that_of_the_bytes(filler: str, stream: str) -> None:
         return message.size
 
     text = filler * 1000
-    exact = size(1_000_000, text)
-    assert size(exact + 1, text) == size(exact, text) == exact
+    bare = size(1_000_000, text)
+    exact = bare + OVERHEAD
+    assert size(exact + 1, text) == size(exact, text) == bare
     with pytest.raises(MessageTooLargeError):
         size(exact - 1, text)
 
@@ -155,7 +157,14 @@ def test_e11_nothing_bound_or_static_is_overridden_by_nested_fields(
 ) -> None:
     from eplogging import bind_event_fields
 
-    with bind_event_fields(**{"$schema": "/evil/1.0.0"}, meta={"stream": "evil", "request_id": "r"}):
+    for evil in (
+        {"$schema": "/evil/1.0.0"},
+        {"dt": "x"},
+        *({"meta": {n: "x"}} for n in ("stream", "id", "dt")),
+    ):
+        with pytest.raises(ConfigurationError, match="can not be bound"):
+            bind_event_fields(**evil)
+    with bind_event_fields(meta={"request_id": "r"}):
         reason, sent = outcome(app, sink, basic(1))
     assert reason is None
     assert (sent["$schema"], sent["meta"]["stream"]) == ("/sample/basic/1.0.0", "sample.basic")

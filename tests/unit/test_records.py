@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 import logging
+import logging.config
 import sys
+from collections import UserDict
+from datetime import datetime, timezone
 from typing import Any
 
 import pytest
 
 from eplogging import EventFormatter
+from eplogging.conformance import ConfigurationError
 from tests.support.application import basic
 
 EVENT = basic(7, text="t")
@@ -110,6 +114,52 @@ def test_static_fields_make_every_record_an_event_and_overwrite_nothing() -> Non
     assert added == {**static, **EVENT, "meta": {"stream": "sample.basic", "domain": "d"}, "message": "x"}
     assert event_of(record("x"), static_fields={"level": "x"}) is None
     assert static == {"$schema": "/log/1.0.0", "meta": {"stream": "log", "domain": "d"}, "level": "x"}
+
+
+class Own:
+    """Of the application, and no JSON."""
+
+
+def test_an_ordinary_record_is_not_lost_for_its_extras() -> None:
+    """They neither change which event it is nor need they be JSON."""
+    static = {"$schema": "/log/1.0.0", "meta": {"stream": "log"}}
+    extras = {"meta": {"stream": "x", "id": "x", "own": 1}, "dt": "yesterday", "own": Own(), "keys": {1: 2}}
+    extras |= {"number": float("nan"), "when": datetime(2020, 1, 1, tzinfo=timezone.utc)}
+    added = event_of(record("said \ud800", **extras), static_fields=static, fmt=["message"])
+    assert added == {
+        **static,
+        "message": "said ?",
+        "meta": {"stream": "log", "own": 1},
+        "own": "<Own>",
+        "keys": "<dict>",
+        "number": "<float>",
+        "when": "2020-01-01T00:00:00+00:00",
+    }
+    assert event_of(record("x", meta="text"), static_fields=static) == static
+
+
+def test_an_event_in_place_of_the_message_is_no_message() -> None:
+    assert event_of(record(EVENT), fmt=["message", "levelname"]) == {**EVENT, "levelname": "INFO"}
+
+
+def test_a_mapping_is_taken_whole() -> None:
+    assert event_of(record("x", event=UserDict(EVENT))) == EVENT
+
+
+def test_options_without_effect_are_refused() -> None:
+    for name in ("timestamp", "defaults", "json_default", "json_encoder", "no_such_option"):
+        with pytest.raises(ConfigurationError, match=f"{name}.* no effect"):
+            EventFormatter(**{name: {}})
+    with pytest.raises(ConfigurationError, match="levelname can not become log.level"):
+        EventFormatter(
+            fmt=["levelname"], rename_fields={"levelname": "log.level"}, static_fields={"log": "x"}
+        )
+
+
+def test_static_fields_may_refer_to_things_outside() -> None:
+    """`dictConfig` resolves what is nested only when it is accessed."""
+    converted = logging.config.DictConfigurator({"meta": {"python": "ext://sys.byteorder"}}).config
+    assert event_of(record("x", **EVENT), static_fields=converted)["meta"]["python"] == sys.byteorder  # type: ignore[index]
 
 
 def test_the_same_formatter_prints_the_same_event() -> None:

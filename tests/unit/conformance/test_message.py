@@ -6,10 +6,11 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from confluent_kafka import KafkaException, Producer
 
 from eplogging.conformance import Conformer, Message, MessageKeyError, MessageTooLargeError
 from eplogging.conformance.jsondata import stringify
-from eplogging.conformance.message import check_size, message_key
+from eplogging.conformance.message import OVERHEAD, check_size, message_key
 from tests.unit.conformance.world import both_validators, event
 
 
@@ -45,10 +46,24 @@ def test_a_missing_value_names_its_path_and_a_remedy(path: str) -> None:
 
 @pytest.mark.parametrize(("value", "key"), [(b"x" * 100, None), (b"x" * 60, b"y" * 40), (b"", b"y" * 100)])
 def test_the_size_counts_value_and_key(value: bytes, key: bytes | None) -> None:
-    check_size(value, key, 100)
-    with pytest.raises(MessageTooLargeError, match=r"has 100 bytes and message\.max\.bytes allows 99"):
-        check_size(value, key, 99)
+    check_size(value, key, 136)
+    with pytest.raises(MessageTooLargeError, match=r"takes 136 bytes .* message\.max\.bytes allows 135"):
+        check_size(value, key, 135)
     assert Message("t", key, value, 0, "s").size == 100
+
+
+@pytest.mark.parametrize("key", [None, b"k" * 50])
+@pytest.mark.parametrize("limit", [1_000, 2_000, 1_000_000])
+def test_the_limit_is_librdkafka_s_own(key: bytes | None, limit: int) -> None:
+    producer = Producer({"bootstrap.servers": "127.0.0.1:1", "message.max.bytes": limit, "log_level": 0})
+    largest = limit - OVERHEAD - len(key or b"")
+    producer.produce("topic", b"x" * largest, key)
+    with pytest.raises(KafkaException, match="MSG_SIZE_TOO_LARGE"):
+        producer.produce("topic", b"x" * (largest + 1), key)
+    check_size(b"x" * largest, key, limit)
+    with pytest.raises(MessageTooLargeError):
+        check_size(b"x" * (largest + 1), key, limit)
+    producer.purge()
 
 
 @both_validators
@@ -58,8 +73,8 @@ def test_exactly_the_limit_passes_and_one_byte_more_does_not(
     validator: str, letter: str, stream: str, make: Callable[..., Conformer], still: None
 ) -> None:
     given: dict[str, Any] = event(stream=stream, name=letter * 50, count=1)
-    size = make(validator=validator).conform(given).size
-    assert make(validator=validator, max_message_bytes=size).conform(given).size == size
+    size = make(validator=validator).conform(given).size + OVERHEAD
+    assert make(validator=validator, max_message_bytes=size).conform(given).size == size - OVERHEAD
     with pytest.raises(MessageTooLargeError) as caught:
         make(validator=validator, max_message_bytes=size - 1).conform(given)
     assert f"{size:,} bytes" in str(caught.value)

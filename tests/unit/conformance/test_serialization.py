@@ -67,7 +67,7 @@ def test_the_short_way_writes_what_the_careful_way_does(
 
 
 @needs_fast
-@pytest.mark.parametrize("value", [2**63 - 1, 1 - 2**63, "", {}, [], None, True, nested(7), (1, "x")])
+@pytest.mark.parametrize("value", [2**63 - 1, -(2**63), "", {}, [], None, True, nested(7), (1, "x")])
 def test_what_takes_the_short_way(value: Any, vouches: Callable[[Any], bool]) -> None:
     assert vouches(value)
 
@@ -75,7 +75,7 @@ def test_what_takes_the_short_way(value: Any, vouches: Callable[[Any], bool]) ->
 @needs_fast
 @pytest.mark.parametrize(
     "value",
-    [1.0, 0.5, 1e300, float("nan"), float("inf"), 2**63, -(2**63), 2**64, 10**400, nested(MAX_DEPTH),
+    [1.0, 0.5, 1e300, float("nan"), float("inf"), 2**63, -(2**63) - 1, 2**64, 10**400, nested(MAX_DEPTH),
      [nested(MAX_DEPTH - 1)], b"x", {1}, object(), datetime(2020, 1, 1, tzinfo=timezone.utc), UUID(int=1),
      {1: 2}, {Text("a"): 1}, "\ud800", {"\ud800": 1}],
     ids=lambda value: ascii(value)[:30],
