@@ -28,6 +28,8 @@ BENCH = [
 AUDIT = ["bandit[toml]>=1.8,<2", "pip-audit>=2.9,<3"]
 # The checkers are bounded above: a new release of one may find fault with code that did not change.
 TEST = [
+    "celery>=5.4",
+    "gunicorn>=22",
     "hypothesis>=6.100",
     "mypy>=2.4,<3",
     "pytest>=8.2",
@@ -37,8 +39,6 @@ TEST = [
     "types-PyYAML",
     "types-requests",
 ]
-# What the slow tests of forking servers need beside that.
-SERVERS = ["celery>=5.4", "gunicorn>=22"]
 
 setup(
     name="eplogging",
@@ -52,7 +52,7 @@ setup(
     package_data={"eplogging": ["py.typed"]},
     python_requires=">=3.10",
     install_requires=REQUIRED,
-    extras_require={"audit": AUDIT, "bench": BENCH, "fast": FAST, "servers": SERVERS, "test": TEST},
+    extras_require={"audit": AUDIT, "bench": BENCH, "fast": FAST, "test": TEST},
     classifiers=[
         "Development Status :: 3 - Alpha",
         "Intended Audience :: Developers",

@@ -224,9 +224,7 @@ class Streams:
             StreamConfigUnavailableError: a source that may declare it never answered.
             NotCachedError: a source must be asked first, and `cached_only` is set.
         """
-        if not cached_only and any(
-            one.answer is not None and self._is_due(one, self._ttl) for one in self._sources
-        ):
+        if not cached_only and self._has_old_answer():
             self.refresh()
         stream = self._resolved.get(name)
         if stream is None:
@@ -235,6 +233,9 @@ class Streams:
             kind, text = stream.error
             raise kind(text, stream=name)
         return stream
+
+    def _has_old_answer(self) -> bool:
+        return any(source.answer is not None and self._is_due(source, self._ttl) for source in self._sources)
 
     def refresh_due(self) -> bool:
         """Whether a source's time to live is over."""

@@ -23,7 +23,6 @@ from tests.support.loadedapplication import Ended, loaded_application
 from tests.support.remotekafka import RemoteKafka, remote_kafka
 
 pytestmark = [
-    pytest.mark.slow,
     pytest.mark.skipif(not sys.platform.startswith("linux"), reason="/proc is Linux's"),
 ]
 

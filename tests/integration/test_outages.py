@@ -22,8 +22,6 @@ from tests.support.application import Application, application, keywords, to_kaf
 from tests.support.load import TOPIC, Load
 from tests.support.remotekafka import RemoteKafka, remote_kafka
 
-pytestmark = pytest.mark.slow
-
 TOPICS = {TOPIC: 8}
 NO_SUCH_SERVER = "nosuchhost.invalid:9092"
 SLOW_MILLISECONDS = 500

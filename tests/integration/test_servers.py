@@ -21,7 +21,6 @@ from tests.support.processes import run_python, start_python
 from tests.support.webload import WebLoad
 
 pytestmark = [
-    pytest.mark.slow,
     pytest.mark.skipif(not hasattr(os, "fork"), reason="this system can not fork"),
 ]
 

@@ -17,8 +17,6 @@ from tests.support.load import Calls, Load, id_of, thread_and_number
 from tests.support.remotekafka import remote_kafka
 from tests.support.tally import Found, Tally, check, read, reading
 
-pytestmark = pytest.mark.slow
-
 STATS = Stats(**{**dict.fromkeys(Stats.__annotations__, 0), "rejected": {}, "dropped": {}})  # type: ignore[arg-type]
 
 

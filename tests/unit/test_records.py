@@ -150,7 +150,7 @@ def test_options_without_effect_are_refused() -> None:
     for name in ("timestamp", "defaults", "json_default", "json_encoder", "no_such_option"):
         with pytest.raises(ConfigurationError, match=f"{name}.* no effect"):
             EventFormatter(**{name: {}})
-    with pytest.raises(ConfigurationError, match="levelname can not become log.level"):
+    with pytest.raises(ConfigurationError, match=r"levelname can not become log\.level"):
         EventFormatter(
             fmt=["levelname"], rename_fields={"levelname": "log.level"}, static_fields={"log": "x"}
         )
