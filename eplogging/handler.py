@@ -6,13 +6,12 @@ import inspect
 import logging
 import math
 import os
-import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path, PurePath
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from .awaited import InterruptedPut
 from .budget import Budget
 from .configuration import (
     DELIVERY_KEYWORDS,
@@ -22,32 +21,27 @@ from .configuration import (
     check_redaction,
     reject_unknown,
 )
-from .conformance import ConfigurationError, Conformer, Message, RejectedError, UnavailableError
+from .conformance import ConfigurationError, Conformer, RejectedError, UnavailableError
 from .conformance.forking import reset_after_fork
-from .conformance.settings import TOPIC_NAME
 from .context import bound_event_fields
-from .errorevents import ErrorEvents
 from .guard import STATE, is_own_doing
 from .health import Health, health_of
-from .items import Deferred, Item, defer, stream_of
+from .items import Deferred, Item, defer
 from .ledger import Ledger
-from .listener import InterruptedPut, Listener
+from .listener import Listener
 from .metrics import Counters, Stats
 from .options import plain_options
 from .records import Event, EventFormatter
 from .redaction import Redaction
-from .reports import NO_CALL_SITE, REPORTS, CallSite, OncePerMinute, report
-from .sinks import KafkaSink, Sink, StreamSink
-from .sinks.kafkaconfiguration import DEFAULT_MAX_MESSAGE_BYTES
-
-if TYPE_CHECKING:
-    from .sinks.spooled import SpooledSink
+from .rejections import Rejections
+from .reports import CallSite
+from .sinks import Sink
+from .wiring import ERROR_KEYWORDS, make_error_events, make_sink, max_message_bytes, with_spool
 
 _CONFORMANCE_KEYWORDS = tuple(
     name for name in inspect.signature(Conformer).parameters if name not in ("max_message_bytes", "validator")
 )
-_ERROR_KEYWORDS = ("error_stream", "error_schema_uri", "emitter_id")
-_KEYWORDS = (*_CONFORMANCE_KEYWORDS, *DELIVERY_KEYWORDS, *_ERROR_KEYWORDS, "redact_fields")
+_KEYWORDS = (*_CONFORMANCE_KEYWORDS, *DELIVERY_KEYWORDS, *ERROR_KEYWORDS, "redact_fields")
 _BLOCK_PAUSE = 0.005
 
 
@@ -129,19 +123,19 @@ class EventPlatformHandler(logging.Handler):
         )
         check_delivery(settings, has_sink=sink is not None)
         check_conformance(options)
+        max_bytes = max_message_bytes(settings.kafka)
         self._conformer = Conformer(
             **{name: options[name] for name in _CONFORMANCE_KEYWORDS if name in options},
-            max_message_bytes=_max_message_bytes(settings.kafka),
+            max_message_bytes=max_bytes,
         )
         self._raises = settings.on_rejected == "raise"
         self._blocks = settings.on_full == "block"
         self._is_durable = bool(settings.durable)
         check_redaction(options.get("redact_fields", ()))
         self._redaction = Redaction(options.get("redact_fields", ()))
-        self._error_events = _error_events(options, _max_message_bytes(settings.kafka), self._redaction)
-        self._refusals = OncePerMinute(REPORTS)
-        self._sink = sink or _make_sink(settings)
-        self._spooled = None if settings.spool is None else _with_spool(self._sink, settings)
+        self._error_events = make_error_events(options, max_bytes, self._redaction)
+        self._sink = sink or make_sink(settings)
+        self._spooled = None if settings.spool is None else with_spool(self._sink, settings)
         self._sink = self._spooled or self._sink
         self._wire()
 
@@ -150,12 +144,13 @@ class EventPlatformHandler(logging.Handler):
         self._counters = Counters()
         self._budget = Budget(self._counters, self._settings.queue_size, self._settings.queue_bytes)
         self._waited_in_vain: tuple[int, int] | None = None
-        self._ledger = Ledger(self._counters, self._budget, self._refused)
+        self._rejections = Rejections(self._counters, self._error_events, self._redaction, self._put_at_once)
+        self._ledger = Ledger(self._counters, self._budget, self._rejections.refuse)
         self._listener = Listener(
             self._conformer,
             self._sink,
             self._ledger,
-            self._rejected,
+            self._rejections.reject_deferred,
             self._settings.flush_timeout,
             self._spooled if self._sink is self._spooled else None,
         )
@@ -254,7 +249,7 @@ class EventPlatformHandler(logging.Handler):
             except UnavailableError:
                 self._put(defer(event, bound, record.created, CallSite.of(record)))
         except RejectedError as error:
-            self._reject(event, error, CallSite.of(record), is_error_event=False)
+            self._rejections.reject(event, error, CallSite.of(record))
 
     def _put(self, item: Item) -> None:
         """Queues what a logging call made."""
@@ -269,7 +264,7 @@ class EventPlatformHandler(logging.Handler):
         else:
             self._drop("queue_full", item.stream)
 
-    def _put_error_event(self, item: Deferred) -> None:
+    def _put_at_once(self, item: Deferred) -> None:
         """Queues an error event without waiting: the listener, which may do this, would wait for itself."""
         if self._budget.take(item.size):
             self._listener.put(item)
@@ -289,45 +284,10 @@ class EventPlatformHandler(logging.Handler):
                 return True
         return False
 
-    def _rejected(self, item: Deferred, error: RejectedError) -> None:
-        self._reject(item.event(), error, item.site, is_error_event=item.is_error_event)
-
-    def _refused(self, message: Message, reason: str, error: str) -> None:
-        """Counts and reports what no broker will take; called in the listener's thread."""
-        self._counters.reject(reason, message.stream)
-        self._refusals.tell(
-            logging.ERROR,
-            f"{reason} {message.topic}",
-            f"message refused ({reason}) on topic {message.topic}: {error} [stream {message.stream}]",
-        )
-        if self._error_events is not None and message.stream != self._error_events.stream:
-            self._count_error_event()
-            made = self._error_events.of_message(message, reason, error)
-            self._put_error_event(defer(made, {}, time.time(), NO_CALL_SITE, is_error_event=True))
-
-    def _count_error_event(self) -> None:
-        self._counters.accepted.add(1)
-        self._counters.error_events.add(1)
-
-    def _reject(self, event: Event, error: RejectedError, site: CallSite, *, is_error_event: bool) -> None:
-        """Counts and reports a rejected event, and sends its error event where there is a stream for it."""
-        stream = error.stream or stream_of(event)
-        self._counters.reject(error.reason, stream)
-        shown = self._redaction.error(error)
-        what = "error event" if is_error_event else "event"
-        text = f"{what} rejected ({error.reason}) by {site}: {shown}"
-        if stream:
-            text += f" [stream {stream[:250]}]"
-        report(REPORTS, logging.ERROR, text, site, conformance_error=shown)
-        if self._error_events is not None and not is_error_event:
-            self._count_error_event()
-            made = self._error_events.make(event, shown)
-            self._put_error_event(defer(made, {}, time.time(), site, is_error_event=True))
-
     @contextmanager
     def redirected(self, sink: Sink) -> Iterator[None]:
         """Sends to another sink within the block, with a listener and counters of its own; for tests."""
-        kept = self._sink, self._counters, self._budget, self._ledger, self._listener
+        kept = self._sink, self._counters, self._budget, self._ledger, self._rejections, self._listener
         durable, self._is_durable = self._is_durable, False
         self._sink = sink
         self._wire()
@@ -336,7 +296,14 @@ class EventPlatformHandler(logging.Handler):
         finally:
             self._listener.close(self._settings.flush_timeout)
             self._conformer.hurry(math.inf)  # the handler goes on, and with it its look-ups
-            self._sink, self._counters, self._budget, self._ledger, self._listener = kept
+            (
+                self._sink,
+                self._counters,
+                self._budget,
+                self._ledger,
+                self._rejections,
+                self._listener,
+            ) = kept
             self._is_durable = durable
 
     def start(self) -> None:
@@ -400,62 +367,3 @@ class EventPlatformHandler(logging.Handler):
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} to {self._sink!r} ({logging.getLevelName(self.level)})>"
-
-
-def _max_message_bytes(kafka: Mapping[str, Any] | None) -> int:
-    configured = (kafka or {}).get("message.max.bytes", DEFAULT_MAX_MESSAGE_BYTES)
-    try:
-        return int(configured)
-    except (TypeError, ValueError):
-        raise ConfigurationError(
-            f"kafka: message.max.bytes must be a whole number; it is {configured!r}"
-        ) from None
-
-
-def _program_name() -> str:
-    program = PurePath(sys.argv[0] if sys.argv else "")
-    return (program.parent.name if program.stem == "__main__" else program.stem) or "python"
-
-
-def _make_sink(settings: DeliverySettings) -> Sink:
-    if settings.kafka is not None:
-        return KafkaSink(settings.kafka, settings.queue_size, settings.queue_bytes)
-    return StreamSink(str(settings.output))
-
-
-def _with_spool(sink: Sink, settings: DeliverySettings) -> SpooledSink:
-    # Here, as whoever needs no spool need not wait for SQLite to be imported.
-    from .sinks.spooled import SpooledSink
-    from .spool import Spool
-
-    return SpooledSink(
-        sink,
-        Spool(
-            Path(settings.spool or ""),
-            settings.spool_bytes,
-            "FULL" if settings.durable == "fsync" else "NORMAL",
-        ),
-        durable=bool(settings.durable),
-        spills=settings.spills,
-        # The other half is for what the listener did not take yet.
-        window=settings.queue_size // 2,
-        window_bytes=settings.queue_bytes // 2,
-    )
-
-
-def _error_events(
-    options: Mapping[str, Any], max_message_bytes: int, redaction: Redaction
-) -> ErrorEvents | None:
-    for name in _ERROR_KEYWORDS:
-        if not isinstance(options.get(name, ""), (str, type(None))):
-            raise ConfigurationError(f"{name} must be a text; it is {options[name]!r}")
-    stream = options.get("error_stream")
-    if not stream:
-        return None
-    if not TOPIC_NAME.fullmatch(stream):
-        raise ConfigurationError(
-            f"error_stream can name no stream: {stream!r}; use letters, digits, '.', '_', '-'"
-        )
-    emitter_id = options.get("emitter_id") or _program_name()
-    schema_uri = options.get("error_schema_uri") or "/error/2.1.0"
-    return ErrorEvents(stream, schema_uri, emitter_id, max_message_bytes, redaction)

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING
 
+from .awaited import Awaited, InterruptedPut
 from .conformance import Conformer
 from .delivery import Delivery, Rejected
 from .drops import INTERVAL
@@ -43,9 +44,6 @@ one call in 256 lets the listener run, for seconds as given here."""
 _HURRY = 0.001
 """Seconds in which the sink sends what it may still collect, while somebody waits in `flush`."""
 
-_SLICE = 0.1
-"""Seconds after which who waits for the disk looks whether there is still somebody who writes to it."""
-
 _IDLE_PAUSE = 0.5
 _WAITING_PAUSE = 0.02
 _CLOSE_TIME = 0.4
@@ -53,27 +51,6 @@ _CLOSE_TIME = 0.4
 
 _KEEPING, _PER_MESSAGE, _PER_BYTE = 0.1, 50e-6, 20e-9
 """Seconds that it takes to put what is in memory into the spool: at all, for each message, for each byte."""
-
-
-class InterruptedPut(BaseException):
-    """Something was raised in `put` after the item had been queued; it is the cause."""
-
-
-class _Awaited:
-    """An item whose logging call waits until it is on disk."""
-
-    __slots__ = ("is_on_disk", "item", "released")
-
-    def __init__(self, item: Item) -> None:
-        self.item = item
-        self.is_on_disk = False
-        self.released = threading.Lock()
-        self.released.acquire()
-
-    def release(self, is_on_disk: bool) -> None:
-        """Lets the logging call return."""
-        self.is_on_disk = is_on_disk
-        self.released.release()
 
 
 class Listener:
@@ -108,12 +85,12 @@ class Listener:
         # Bound here, since module globals may be gone when the last turn runs at shutdown.
         self._now = time.monotonic
         self._sleep = time.sleep
-        self._queue: deque[Item | Flush | _Awaited] = deque()
+        self._queue: deque[Item | Flush | Awaited] = deque()
         self._wake: SimpleQueue[None] = SimpleQueue()
         self._sleeping = False
         self._spooled = spooled
         self._delivery = Delivery(conformer, sink, ledger, rejected, self.wake, spooled)
-        self._awaited: list[_Awaited] = []
+        self._awaited: list[Awaited] = []
         self._flushes = Flushes(self._delivery, ledger, self._queue.append)
         self._thread: threading.Thread | None = None
         self._starting = threading.Lock()
@@ -149,17 +126,13 @@ class Listener:
         Raises:
             InterruptedPut: it is queued, and something was raised while this waited.
         """
-        awaited = _Awaited(item)
-        deadline = self._now() + timeout
+        awaited = Awaited(item)
         self._queue.append(awaited)
         try:
             self._attend()
-            while not awaited.released.acquire(timeout=max(0.0, min(deadline - self._now(), _SLICE))):
-                if self._now() >= deadline or self._has_no_thread:
-                    return False  # close() sees to it
+            return awaited.wait(timeout, lambda: self._has_no_thread)  # close() sees to it then
         except BaseException as error:
             raise InterruptedPut from error
-        return awaited.is_on_disk
 
     def _attend(self) -> None:
         """Sees that somebody takes what was queued."""
@@ -336,7 +309,7 @@ class Listener:
                 return taken > 0
             if isinstance(item, Flush):
                 self._flushes.add(item)
-            elif isinstance(item, _Awaited):
+            elif isinstance(item, Awaited):
                 self._awaited.append(item)
                 take(item.item)
             else:
@@ -398,7 +371,7 @@ class Listener:
                 return
             if isinstance(item, Flush):
                 item.done.set()
-            elif isinstance(item, _Awaited):
+            elif isinstance(item, Awaited):
                 self._awaited.append(item)
                 yield item.item
             else:
