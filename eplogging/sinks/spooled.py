@@ -9,21 +9,32 @@ from __future__ import annotations
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from ..conformance import Message
 from ..items import Deferred, Item, Kept
 from ..ledger import Ledger
 from ..reports import REPORTS, report
-from ..spool import Row, Spool, SpoolError, Trouble, decode, encode, stored_at, with_identity
+from ..spool import (
+    CHUNK,
+    Row,
+    Spool,
+    SpoolError,
+    Trouble,
+    decode,
+    encode,
+    first_chunk,
+    is_storable,
+    stored_at,
+    with_identity,
+)
 from .base import Outcomes, Sink, SinkFull
+from .window import Window
 
 _AT_ONCE = 200
 _BYTES_AT_ONCE = 1024 * 1024
 _READS = 5
-_CHUNK = 1000
-_CHUNK_BYTES = 4 * 1024 * 1024
 _LOOK_FOR_ORPHANS, _LOOK_AGAIN = 60.0, 10.0
 
 
@@ -49,11 +60,10 @@ class SpooledSink:
         self._spool = spool
         self._durable = durable
         self._spills = spills or durable
-        self._window = max(1, window)
-        self._window_bytes = max(1, window_bytes)
+        self._limits = window, window_bytes
         self._now = time.monotonic
         self._ledger: Ledger | None = None
-        self._again: Callable[[Kept], None] = _nobody
+        self._again: Callable[[Kept], None] | None = None
         self._trouble = Trouble()
         self._reset()
 
@@ -62,8 +72,7 @@ class SpooledSink:
         self.holds = False
         self._next_look = float("-inf")
         self._is_open = False
-        # In the sink; those of them that are not on disk; those on disk that are on their way to the sink.
-        self._out = self._out_bytes = self._out_unkept = self._loaded = 0
+        self._window = Window(*self._limits)
         self._waiting: deque[tuple[Message, Row]] = deque()
         self._fresh: deque[Message] = deque()
         self._done: list[Row] = []
@@ -118,14 +127,10 @@ class SpooledSink:
         return self._ledger
 
     def _look_for_orphans(self) -> None:
-        try:
+        with self._trouble.watched("read"):
             self._spool.take_over()
-        except SpoolError as error:
-            self._next_look = self._now() + _LOOK_AGAIN
-            self._trouble.met("read", str(error))
-        else:
-            self._next_look = self._now() + _LOOK_FOR_ORPHANS
-            self._trouble.over("read")
+        again = _LOOK_AGAIN if self._trouble.has("read") else _LOOK_FOR_ORPHANS
+        self._next_look = self._now() + again
         self._account()
 
     def _account(self) -> None:
@@ -138,7 +143,7 @@ class SpooledSink:
             report(REPORTS, logging.ERROR, f"spool: a file is damaged: {spool.damage}")
             spool.damage = ""
         self._taken_over, self._damaged = spool.taken_over, spool.damaged
-        kept = spool.unread + self._loaded + self._out - self._out_unkept
+        kept = spool.unread + self._window.kept
         books.counters.spooled.add(kept - books.counters.spooled.value)
 
     def send(self, message: Message, mark: Any = None) -> None:
@@ -176,21 +181,16 @@ class SpooledSink:
                 self._books.failed(message, f"{type(error).__name__}: {error}", row)
                 self._done.append(row)
             self._waiting.popleft()
-            self._loaded -= 1
-
-    def _has_room(self) -> bool:
-        return self._out + self._loaded < self._window and self._out_bytes < self._window_bytes
+            self._window.loaded -= 1
 
     def _pass_on(self, message: Message, mark: Row | None) -> None:
-        if mark is None and not self._has_room():
+        if mark is None and not self._window.has_room:
             raise SinkFull
         if not self._is_open:
             self._sink.open(self)
             self._is_open = True
         self._sink.send(message, mark)
-        self._out += 1
-        self._out_unkept += mark is None
-        self._out_bytes += message.size
+        self._window.sent(message, mark)
 
     def keep(self, item: Message | Deferred) -> Message | Deferred | Kept | None:
         """Puts an item on the disk that can not be sent yet.
@@ -210,19 +210,17 @@ class SpooledSink:
         self._books.spooled(1, 0 if is_next else item.size)
         if not is_next:
             return None
-        self._loaded += 1
+        self._window.loaded += 1
         return Kept(item, rows[0])
 
     def forget(self, row: Row) -> None:
         """An item that was read from the disk, and settled otherwise, can be removed."""
-        self._loaded -= 1
+        self._window.loaded -= 1
         self._done.append(row)
 
     def delivered(self, count: int, size: int, marks: Sequence[Any] = ()) -> None:
         """See `Outcomes`: what the sink tells."""
-        self._out -= count
-        self._out_unkept -= count - len(marks)
-        self._out_bytes -= size
+        self._window.delivered(count, size, marks)
         self._done.extend(marks)
         self._books.delivered(count, size, marks)
 
@@ -241,9 +239,7 @@ class SpooledSink:
         self._books.refused(message, reason, error, mark)
 
     def _settled(self, message: Message, mark: Any) -> None:
-        self._out -= 1
-        self._out_unkept -= mark is None
-        self._out_bytes -= message.size
+        self._window.settled(message, mark)
         if mark is not None:
             self._done.append(mark)
 
@@ -268,12 +264,12 @@ class SpooledSink:
 
     def _write_fresh(self) -> None:
         while self._fresh and not self._trouble.is_fresh("written"):
-            is_full = self._spool.unread or self._waiting or not self._has_room()
-            room = 0 if is_full else self._window - self._out - self._loaded
-            messages = _first(self._fresh)
+            is_full = self._spool.unread or self._waiting or not self._window.has_room
+            room = 0 if is_full else self._window.room
+            messages = first_chunk(self._fresh)
             rows = self._store(messages, room)
             self._books.spooled(len(rows), sum(one.size for one in messages[room : len(rows)]))
-            self._loaded += min(room, len(rows))
+            self._window.loaded += min(room, len(rows))
             for index, row in enumerate(rows):
                 self._fresh.popleft()
                 if index < room:
@@ -310,32 +306,29 @@ class SpooledSink:
             self._fresh.popleft()
 
     def _delete_done(self) -> None:
-        try:
+        with self._trouble.watched("emptied"):
             self._spool.delete(self._done)
-        except SpoolError as error:
-            self._trouble.met("emptied", str(error))
-        else:
-            self._trouble.over("emptied")
+
+    @property
+    def _may_load(self) -> bool:
+        """Whether memory has room for more of what is on the disk; always for a little."""
+        pending, size = self._books.counters.pending.value, self._books.counters.pending_bytes.value
+        window = self._window
+        return window.has_room and not (window.loaded and window.is_full(pending, size))
 
     def _read(self) -> None:
         counters = self._books.counters
         for _ in range(_READS):
-            held = counters.pending.value + self._loaded + self._out - self._out_unkept
-            is_full = self._loaded and (
-                held >= 2 * self._window or counters.pending_bytes.value >= 2 * self._window_bytes
-            )
-            if is_full or not (self._spool.unread and self._has_room()) or self._trouble.is_fresh("read"):
+            if not (self._spool.unread and self._may_load) or self._trouble.is_fresh("read"):
                 break
-            try:
-                count = min(_AT_ONCE, self._window - self._out - self._loaded)
-                found = self._spool.read(count, _BYTES_AT_ONCE)
-            except SpoolError as error:
-                self._trouble.met("read", str(error))
+            found = None
+            with self._trouble.watched("read"):
+                found = self._spool.read(min(_AT_ONCE, self._window.room), _BYTES_AT_ONCE)
+            if found is None:
                 break
-            self._trouble.over("read")
             if found:
                 counters.oldest_spooled = stored_at(found[0][1])
-            self._loaded += len(found)
+            self._window.loaded += len(found)
             for row, record in found:
                 self._hand_back(row, record)
             if self._spool.damage:
@@ -349,6 +342,7 @@ class SpooledSink:
             self.forget(row)
             return
         self._books.loaded(kept.size)
+        assert self._again is not None
         self._again(kept)
 
     def flush(self, timeout: float) -> bool:
@@ -356,7 +350,7 @@ class SpooledSink:
         self.poll()
         done = self._sink.flush(timeout) if self._is_open else True
         self.poll()
-        return done and not (self._fresh or self._out or self._spool.stored)
+        return done and not (self._fresh or self._window.out or self._spool.stored)
 
     def barrier(self) -> object:
         """Stands for everything taken until now; see `is_past`."""
@@ -380,11 +374,11 @@ class SpooledSink:
         lost: list[Item] = []
         for item in items:
             if isinstance(item, Deferred):
-                (left if _is_storable(item) else lost).append(with_identity(item))
+                (left if is_storable(item) else lost).append(with_identity(item))
             elif isinstance(item, Message):
                 left.append(item)
         while left:
-            chunk = _first(left)
+            chunk = first_chunk(left)
             rows = self._store(chunk)
             if not rows:
                 break
@@ -419,9 +413,9 @@ class SpooledSink:
         messages = [message for message, _ in left]
         stored = 0
         try:
-            for end in range(len(messages), 0, -_CHUNK):  # each chunk goes before the one before
-                self._spool.write_before([encode(one) for one in messages[max(0, end - _CHUNK) : end]])
-                stored = len(messages) - max(0, end - _CHUNK)
+            for end in range(len(messages), 0, -CHUNK):  # each chunk goes before the one before
+                self._spool.write_before([encode(one) for one in messages[max(0, end - CHUNK) : end]])
+                stored = len(messages) - max(0, end - CHUNK)
         except SpoolError as error:
             self._trouble.met("written", str(error))
         lost, kept = left[: len(left) - stored], left[len(left) - stored :]
@@ -438,27 +432,3 @@ class SpooledSink:
         self._sink.forked()
         self._spool.forked()
         self._reset()
-
-
-def _first(items: Iterable[Any]) -> list[Any]:
-    """As many items as are written at once."""
-    found: list[Any] = []
-    size = 0
-    for item in items:
-        found.append(item)
-        size += item.size
-        if len(found) >= _CHUNK or size >= _CHUNK_BYTES:
-            break
-    return found
-
-
-def _is_storable(item: Deferred) -> bool:
-    try:
-        encode(item)
-    except Exception:
-        return False
-    return True
-
-
-def _nobody(kept: Kept) -> None:
-    raise RuntimeError("nobody takes what was read from the spool")

@@ -3,10 +3,11 @@
 from .database import Synchronous
 from .directory import Spool, SpoolError, prepare_directory
 from .file import Row
-from .records import decode, encode, stored_at, with_identity
+from .records import CHUNK, decode, encode, first_chunk, is_storable, stored_at, with_identity
 from .trouble import Trouble
 
 __all__ = [
+    "CHUNK",
     "Row",
     "Spool",
     "SpoolError",
@@ -14,6 +15,8 @@ __all__ = [
     "Trouble",
     "decode",
     "encode",
+    "first_chunk",
+    "is_storable",
     "prepare_directory",
     "stored_at",
     "with_identity",

@@ -5,13 +5,20 @@ from __future__ import annotations
 import json
 import struct
 import time
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, TypeVar
 
 from ..conformance import Message
 from ..conformance.fields import new_id, with_written_instants
 from ..conformance.jsondata import plain
 from ..items import Deferred, defer
 from ..reports import CallSite
+
+CHUNK = 1000
+_CHUNK_BYTES = 4 * 1024 * 1024
+"""Messages, and bytes, that are written in one transaction."""
+
+_Sized = TypeVar("_Sized", Message, Deferred, Message | Deferred)
 
 _KIND = struct.Struct(">BQ")
 _MESSAGE = struct.Struct(">qHHi")
@@ -65,6 +72,27 @@ def stored_at(record: bytes) -> float:
 def with_identity(item: Deferred) -> Deferred:
     """The deferred event with a `meta.id` to be: the same one, however often it is conformed."""
     return item if item.event_id else item._replace(event_id=new_id())
+
+
+def is_storable(item: Message | Deferred) -> bool:
+    """Whether `encode` can make bytes of it; an event that is no JSON will be rejected."""
+    try:
+        encode(item)
+    except Exception:
+        return False
+    return True
+
+
+def first_chunk(items: Iterable[_Sized]) -> list[_Sized]:
+    """As many items, from the first, as are written at once."""
+    found: list[_Sized] = []
+    size = 0
+    for item in items:
+        found.append(item)
+        size += item.size
+        if len(found) >= CHUNK or size >= _CHUNK_BYTES:
+            break
+    return found
 
 
 def _deferred(item: Deferred) -> bytes:

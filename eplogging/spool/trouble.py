@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from ..drops import INTERVAL
 from ..reports import REPORTS, report
+from .directory import SpoolError
 
 _RETRY_AFTER = 1.0
 
@@ -23,6 +26,16 @@ class Trouble:
     def __str__(self) -> str:
         """The reason; empty if there is no trouble."""
         return next(iter(self._reasons.values()), "")
+
+    @contextmanager
+    def watched(self, what: str) -> Iterator[None]:
+        """Remembers what a `SpoolError` within the block says, or that there was none."""
+        try:
+            yield
+        except SpoolError as error:
+            self.met(what, str(error))
+        else:
+            self.over(what)
 
     def met(self, what: str, reason: str) -> None:
         """Something could not be done."""
