@@ -14,8 +14,13 @@ from .conformance import ConfigurationError
 ON_REJECTED = ("report", "raise")
 ON_FULL = ("drop", "block", "spool")
 DURABLE = (False, True, "fsync")
-PLUGIN_PROPERTIES = ("plugin.library.paths", "ssl.engine.location")
-"""What makes librdkafka load shared libraries, whose code then runs in the application."""
+PLUGIN_PROPERTIES = (
+    "plugin.library.paths",
+    "ssl.engine.location",
+    "ssl.providers",
+    "sasl.kerberos.kinit.cmd",
+)
+"""What makes librdkafka load shared libraries, or run a command, with the application's rights."""
 
 
 @dataclass(frozen=True)
@@ -98,7 +103,7 @@ def _refuse_plugins(settings: DeliverySettings) -> None:
     for name in PLUGIN_PROPERTIES:
         if settings.kafka and settings.kafka.get(name) and not settings.allow_kafka_plugins:
             raise ConfigurationError(
-                f"kafka: {name} loads code into this process; set allow_kafka_plugins, or leave it out"
+                f"kafka: {name} runs code in this process's name; set allow_kafka_plugins, or leave it out"
             )
 
 

@@ -10,6 +10,7 @@ from .conformance import Conformer, Message, RejectedError, UnavailableError
 from .items import Deferred, Item, Kept
 from .ledger import Ledger
 from .lookups import Lookups
+from .reports import described
 from .sinks import Sink, SinkFull
 
 if TYPE_CHECKING:
@@ -122,14 +123,23 @@ class Delivery:
             self._forget(row)
             self._rejected(item, error)
             return None
-        except Exception as error:
-            reason = f"{type(error).__name__}: {error}"
-            self._ledger.dropped("internal_error", item.stream, item.size, reason, row)
+        except BaseException as error:  # a panic of a library in Rust is no Exception
+            self._ledger.dropped("internal_error", item.stream, item.size, described(error), row)
             self._forget(row)
+            if isinstance(error, KeyboardInterrupt):
+                raise
             return None
         # The room was taken for the snapshot; from here on the message is what is held.
         self._ledger.resized(message.size - item.size)
         return message
+
+    def _give_up(self, item: Item, error: str) -> None:
+        """Drops an item whose look-up fails for a reason that is no answer and no outage."""
+        row = None
+        if isinstance(item, Kept):
+            item, row = item
+        self._ledger.dropped("internal_error", item.stream, item.size, error, row)
+        self._forget(row)
 
     def _forget(self, row: Any) -> None:
         if row is not None and self.spooled is not None:
@@ -144,7 +154,7 @@ class Delivery:
         except SinkFull:
             return False
         except Exception as error:
-            self._ledger.failed(message, f"{type(error).__name__}: {error}", row)
+            self._ledger.failed(message, described(error), row)
             self._forget(row)
         return True
 
@@ -168,7 +178,7 @@ class Delivery:
     def turn(self) -> None:
         """Moves on what waits, where that is possible now; does not wait."""
         self.send_backlog()
-        self._lookups.turn(self._pass_on)
+        self._lookups.turn(self._pass_on, self._give_up)
         self._lookups.refresh_if_due()
         if self._is_open:
             self._sink.poll()

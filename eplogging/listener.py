@@ -22,7 +22,7 @@ from .flushes import Flush, Flushes
 from .guard import enter_own_thread
 from .items import Item
 from .ledger import Ledger
-from .reports import REPORTS, report
+from .reports import REPORTS, described, report
 from .sinks import Sink
 
 if TYPE_CHECKING:
@@ -275,11 +275,13 @@ class Listener:
         """One step, whatever it raises: a listener that ends would lose everything after it."""
         try:
             return step()
-        except Exception as error:
+        except BaseException as error:  # a panic of a library in Rust is no Exception
+            if not isinstance(error, Exception) and threading.current_thread() is threading.main_thread():
+                raise
             now = self._now()
             if now - self._raised_at >= INTERVAL:
                 self._raised_at = now
-                report(REPORTS, 40, f"the listener goes on after {type(error).__name__}: {error}")
+                report(REPORTS, 40, f"the listener goes on after {described(error)}")
             self._sleep(_PAUSE)
             return None
 

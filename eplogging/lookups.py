@@ -6,6 +6,7 @@ flowing. A look-up that gets no answer is tried again with growing pauses.
 
 from __future__ import annotations
 
+import logging
 import math
 import random
 import threading
@@ -13,25 +14,42 @@ import time
 from collections import deque
 from collections.abc import Callable
 from queue import Empty, SimpleQueue
+from typing import NamedTuple
 
 from .conformance import ConformanceError, Conformer, Message, UnavailableError
+from .conformance.allowance import Allowance
 from .guard import STATE, enter_own_thread
 from .items import Deferred, Item, Kept
-from .reports import REPORTS, report
+from .reports import REPORTS, OncePerMinute, described, report
 
 MAX_THREADS = 4
 FIRST_PAUSE = 0.5
 LONGEST_PAUSE = 60.0
 
 
+_MAX_FAILURES = 3
+"""How often a look-up may raise what nobody expects, before its event is given up: others wait behind it."""
+
+_UNANSWERED, _UNANSWERED_PERIOD = 30, 15.0
+
+
+class _Ended(NamedTuple):
+    """What became of a look-up: answered, where neither of the texts is set."""
+
+    stream: str
+    unanswered: str = ""
+    failed: str = ""
+
+
 class _Parked:
     """The waiting events of one stream."""
 
-    __slots__ = ("asking", "items", "pause", "try_at")
+    __slots__ = ("asking", "failures", "items", "pause", "try_at")
 
     def __init__(self) -> None:
         self.items: deque[Item] = deque()
         self.asking = False
+        self.failures = 0
         self.try_at = 0.0
         self.pause = FIRST_PAUSE
 
@@ -54,7 +72,11 @@ class Lookups:
         self._conformer = conformer
         self._wake = wake
         self.parked: dict[str, _Parked] = {}
-        self._ended: SimpleQueue[tuple[str, bool]] = SimpleQueue()
+        self._ended: SimpleQueue[_Ended] = SimpleQueue()
+        self._told = OncePerMinute(REPORTS)
+        # Look-ups without an answer; past them others wait: a flood of names becomes no flood of requests.
+        self._unanswered = Allowance(_UNANSWERED, _UNANSWERED_PERIOD)
+        self._look_at = 0.0
         self._threads = 0
         self._refreshing = False
         self._precache_at, self._precache_pause = math.inf, FIRST_PAUSE
@@ -64,7 +86,10 @@ class Lookups:
 
         What stands on the disk is older than what does not.
         """
-        items = self.parked.setdefault(item.stream, _Parked()).items
+        if item.stream not in self.parked:
+            self.parked[item.stream] = _Parked()
+            self._look_at = 0.0
+        items = self.parked[item.stream].items
         newer = []
         if isinstance(item, Kept):
             while items and not isinstance(items[-1], Kept):
@@ -88,23 +113,33 @@ class Lookups:
         self.parked.clear()
         return items
 
-    def turn(self, pass_on: Callable[[Item], bool]) -> None:
+    def turn(self, pass_on: Callable[[Item], bool], give_up: Callable[[Item, str], None]) -> None:
         """Passes on what waits no more, and starts the look-ups that are due.
 
         Args:
             pass_on: takes an item; False if it needs a look-up still.
+            give_up: takes an item whose look-up fails for no reason that we know, and what was raised.
         """
         while True:
             try:
-                stream, answered = self._ended.get_nowait()
+                ended = self._ended.get_nowait()
             except Empty:
                 break
             self._threads -= 1
-            if not stream:
+            self._look_at = 0.0
+            self._tell(ended)
+            if not ended.stream:
                 self._refreshing = False
-            elif stream in self.parked:
-                self._settle(stream, answered, pass_on)
+            elif ended.stream in self.parked:
+                self._settle(ended, pass_on, give_up)
         self._start_due()
+
+    def _tell(self, ended: _Ended) -> None:
+        if ended.unanswered:
+            self._unanswered.spend(time.monotonic())
+            self._told.tell(logging.WARNING, "unanswered", ended.unanswered)
+        elif ended.failed:
+            self._told.tell(logging.ERROR, "failed", f"a look-up failed: {ended.failed}")
 
     def refresh_if_due(self) -> None:
         """Starts a refresh of stream configs whose time to live is over, or again what failed at first."""
@@ -128,15 +163,24 @@ class Lookups:
             self._precache_at = time.monotonic() + self._precache_pause
             self._precache_pause = min(2 * self._precache_pause, LONGEST_PAUSE)
 
-    def _settle(self, stream: str, answered: bool, pass_on: Callable[[Item], bool]) -> None:
-        parked = self.parked[stream]
+    def _settle(
+        self, ended: _Ended, pass_on: Callable[[Item], bool], give_up: Callable[[Item, str], None]
+    ) -> None:
+        parked = self.parked[ended.stream]
         parked.asking = False
-        if answered:
+        parked.failures += bool(ended.failed)
+        if parked.failures >= _MAX_FAILURES:
+            parked.failures = 0
+            give_up(parked.items.popleft(), ended.failed)
+        if not ended.unanswered and not ended.failed:
             parked.pause = FIRST_PAUSE
             while parked.items and pass_on(parked.items[0]):
                 parked.items.popleft()
-            if not parked.items:
-                del self.parked[stream]
+                parked.failures = 0
+        if not parked.items:
+            del self.parked[ended.stream]
+            return
+        if not ended.unanswered and not ended.failed:
             return
         # no secret: it spreads look-ups
         parked.try_at = time.monotonic() + parked.pause * random.uniform(0.8, 1.2)  # nosec B311
@@ -144,11 +188,18 @@ class Lookups:
 
     def _start_due(self) -> None:
         now = time.monotonic()
-        for stream, parked in self.parked.items():
-            if not parked.asking and now >= parked.try_at and self._threads < MAX_THREADS:
-                head = parked.items[0]
-                parked.asking = True
-                self._start(stream, lambda head=head: self._look_up(head))  # type: ignore[misc]
+        if now < self._look_at:
+            return  # there may be very many streams
+        due = [(stream, one) for stream, one in self.parked.items() if not one.asking and now >= one.try_at]
+        for stream, parked in due:
+            if self._threads >= MAX_THREADS or self._unanswered.is_spent(now):
+                self._look_at = now + FIRST_PAUSE
+                return
+            head = parked.items[0]
+            parked.asking = True
+            self._start(stream, lambda head=head: self._look_up(head))  # type: ignore[misc]
+        waiting = (one.try_at for one in self.parked.values() if not one.asking)
+        self._look_at = min(waiting, default=math.inf)
 
     def _look_up(self, head: Item) -> None:
         if isinstance(head, Kept):
@@ -160,22 +211,20 @@ class Lookups:
         self._threads += 1
 
         def run() -> None:
-            answered = True
+            ended = _Ended(stream)
             depth = STATE.depth
             enter_own_thread()
             try:
                 ask()
             except UnavailableError as error:
-                answered = False
-                report(REPORTS, 30, str(error))
+                ended = _Ended(stream, unanswered=str(error))
             except ConformanceError:
                 pass  # the event's own rejection says it
-            except Exception as error:
-                answered = False
-                report(REPORTS, 40, f"a look-up failed: {type(error).__name__}: {error}")
+            except BaseException as error:  # a panic of a library in Rust is no Exception
+                ended = _Ended(stream, failed=described(error))
             finally:
                 STATE.depth = depth  # it is the application's thread where none could be started
-                self._ended.put((stream, answered))
+                self._ended.put(ended)
                 self._wake()
 
         try:

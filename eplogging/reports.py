@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from .conformance.notices import MAX_TEXT, tell
+from .conformance.notices import MAX_TEXT, described, tell
 
 REPORTS = logging.getLogger("eplogging")
 KAFKA_LOG = logging.getLogger("eplogging.kafka")
@@ -25,6 +25,7 @@ __all__ = [
     "CallSite",
     "KafkaLog",
     "OncePerMinute",
+    "described",
     "report",
 ]
 

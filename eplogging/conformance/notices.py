@@ -6,6 +6,7 @@ background threads then, while they wait for that lock, would wait in vain until
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import sys
 from typing import Any
@@ -13,11 +14,25 @@ from typing import Any
 LOG = logging.getLogger("eplogging.conformance")
 MAX_TEXT = 2000
 
-# What could end a line, drive a terminal or turn the direction of the text.
-_CONTROL = {code: f"\\x{code:02x}" for code in (*range(32), *range(0x7F, 0xA0))}
-_CONTROL |= {
-    code: f"\\u{code:04x}" for code in (0x200E, 0x200F, *range(0x2028, 0x202F), *range(0x2066, 0x206A))
-}
+
+def escaped(text: str) -> str:
+    """A text on one line that drives no terminal, turns no direction and has no lone surrogates."""
+    if text.isprintable():
+        return text
+    return "".join(letter if letter.isprintable() else _escape(ord(letter)) for letter in text)
+
+
+def _escape(code: int) -> str:
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
+def described(error: BaseException) -> str:
+    """An exception's class and text, whatever its own methods do."""
+    name = type(error).__name__
+    try:
+        return f"{name}: {error}"
+    except Exception:
+        return name
 
 
 def tell(
@@ -41,7 +56,7 @@ def tell(
     """
     if level < logger.getEffectiveLevel() or level <= logger.manager.disable:
         return
-    text = text.translate(_CONTROL)
+    text = escaped(text[: MAX_TEXT + 1])
     if len(text) > MAX_TEXT:
         text = text[:MAX_TEXT] + "..."
     try:
@@ -51,8 +66,10 @@ def tell(
         if logger.filter(record):
             _handle(logger, record)
     except Exception as error:  # the application's handlers and filters may do anything
-        if logging.raiseExceptions and sys.stderr is not None:
-            print(f"eplogging: {error!r} was raised when this was reported: {text}", file=sys.stderr)
+        with contextlib.suppress(Exception):  # stderr may be closed, or gone
+            if logging.raiseExceptions and sys.stderr is not None:
+                what = escaped(described(error))
+                print(f"eplogging: {what} was raised when this was reported: {text}", file=sys.stderr)
 
 
 def _handle(logger: logging.Logger, record: logging.LogRecord) -> None:

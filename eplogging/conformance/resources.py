@@ -29,7 +29,9 @@ DEFAULT_TIMEOUT = 5.0
 _HTTP_OPTIONS = ("headers", "timeout", "verify", "cert", "proxies")
 _OWN_HEADERS = {"User-Agent": "eplogging"}
 _NO_HEADER = re.compile(r"[\r\n\0]|^\s")
-_NOT_THERE = frozenset({404, 410})
+_COME_LATER = frozenset({401, 407, 408, 425, 429})
+"""Statuses from 400 to 499 that say nothing of the document; the others say that it can not be had. A store
+of files answers 403, too, where there is none."""
 
 
 class ResourceUnavailable(Exception):  # noqa: N818 - it is no error of the document: it may come later
@@ -139,46 +141,59 @@ class Reader:
         Raises:
             ResourceInvalid: a redirect, an answer over `max_bytes` (decoded), or no YAML or JSON.
             ResourceUnavailable: no answer in time, a refused connection, or a status that says
-                nothing of the document itself (5xx, 401, 403, 429 ...).
+                nothing of the document itself (5xx, 401, 429 ...).
         """
         requests, urllib3 = imported("requests"), imported("urllib3")
         timeout = min(self._timeout, self.deadline - time.monotonic())
         if timeout <= 0:
             raise ResourceUnavailable(f"{shown(url)} is not asked any more: the handler is being closed")
-        deadline = time.monotonic() + timeout
+        failure: Exception
         try:
-            # A session of its own: look-ups are rare, and sessions survive neither forks nor threads.
-            with (
-                _session(deadline) as session,
-                session.get(
-                    url,
-                    headers=_OWN_HEADERS if foreign else self._headers,
-                    auth=_no_netrc(url),
-                    timeout=timeout,
-                    allow_redirects=False,
-                    stream=True,
-                    **{name: self._options[name] for name in self._options if name != "cert" or not foreign},
-                ) as response,
-            ):
-                if response.status_code in _NOT_THERE:
-                    return None
-                if response.is_redirect:
-                    target = shown(response.headers.get("Location", ""))[:200]
-                    raise ResourceInvalid(
-                        f"{shown(url)} redirects to {target!r}; configure the address that answers itself"
-                    )
-                if response.status_code != 200:
-                    raise ResourceUnavailable(f"{shown(url)} answered with status {response.status_code}")
-                content = _body(response, max_bytes)
+            return self._document_at(url, max_bytes, foreign, timeout)
         except (requests.exceptions.InvalidURL, UnicodeError) as error:
-            raise ResourceInvalid(
+            failure = ResourceInvalid(
                 f"{shown(url)[:200]!r} is no address that can be asked: {self._told(error)[:200]}"
-            ) from None
+            )
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
-            raise ResourceUnavailable(
-                f"{shown(url)}: {type(error).__name__}: {self._told(error)[:300]}"
-            ) from None
-        return _document(shown(url), content, max_bytes)
+            failure = ResourceUnavailable(f"{shown(url)}: {type(error).__name__}: {self._told(error)[:300]}")
+        raise failure  # here, where it keeps nothing of the request, whose headers may be secret
+
+    def _document_at(self, url: str, max_bytes: int, foreign: bool, timeout: float) -> Any | None:
+        # A session of its own: look-ups are rare, and sessions survive neither forks nor threads.
+        with (
+            _session(time.monotonic() + timeout) as session,
+            session.get(
+                url,
+                headers=_OWN_HEADERS if foreign else self._headers,
+                auth=_no_netrc(url),
+                timeout=timeout,
+                allow_redirects=False,
+                stream=True,
+                **{name: self._options[name] for name in self._options if name != "cert" or not foreign},
+            ) as response,
+        ):
+            status = response.status_code
+            if 400 <= status < 500 and status not in _COME_LATER:
+                return None
+            if response.is_redirect:
+                target = self.hide(response.headers.get("Location", ""))[:200]
+                raise ResourceInvalid(
+                    f"{shown(url)} redirects to {target!r}; configure the address that answers itself"
+                )
+            if status >= 400:
+                raise ResourceUnavailable(f"{shown(url)} answered with status {status}")
+            if status != 200:
+                raise ResourceInvalid(f"{shown(url)} answered with status {status}, which is no document")
+            content = _body(response, max_bytes)
+        try:
+            return _document(shown(url), content, max_bytes)
+        except ResourceInvalid as error:
+            text = self.hide(str(error))  # a server may answer with what it was sent
+        raise ResourceInvalid(text)
+
+    def hide(self, text: str) -> str:
+        """A text without the values of the configured headers, and without users and passwords in URLs."""
+        return self._secrets.hide(text)
 
     def _told(self, error: Exception) -> str:
         """An error's text. The error itself is not kept: tools that show it show the request's headers."""

@@ -15,7 +15,7 @@ from typing import Any
 from ..conformance import Message
 from ..items import Deferred, Item, Kept
 from ..ledger import Ledger
-from ..reports import REPORTS, report
+from ..reports import REPORTS, described, report
 from ..spool import (
     CHUNK,
     Row,
@@ -178,7 +178,7 @@ class SpooledSink:
             except SinkFull:
                 return
             except Exception as error:
-                self._books.failed(message, f"{type(error).__name__}: {error}", row)
+                self._books.failed(message, described(error), row)
                 self._done.append(row)
             self._waiting.popleft()
             self._window.loaded -= 1
@@ -302,7 +302,7 @@ class SpooledSink:
             except SinkFull:
                 return
             except Exception as error:
-                self._books.failed(message, f"{type(error).__name__}: {error}")
+                self._books.failed(message, described(error))
             self._fresh.popleft()
 
     def _delete_done(self) -> None:
@@ -338,7 +338,7 @@ class SpooledSink:
         try:
             kept = Kept(decode(record), row)
         except Exception as error:  # of another version, or written by somebody else
-            self._books.dropped("spool_damaged", "", 0, f"{type(error).__name__}: {error}", row)
+            self._books.dropped("spool_damaged", "", 0, described(error), row)
             self.forget(row)
             return
         self._books.loaded(kept.size)

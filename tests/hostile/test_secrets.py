@@ -14,7 +14,7 @@ import pytest
 
 from eplogging import EventPlatformHandler
 from eplogging.conformance import ConfigurationError, ConformanceError, Conformer
-from eplogging.conformance.resources import Reader
+from eplogging.conformance.resources import Reader, ResourceInvalid, ResourceUnavailable
 from eplogging.sinks import MemorySink
 from eplogging.testing import MockKafka
 from tests.support.application import (
@@ -214,7 +214,6 @@ def test_e18_a_wrong_option_is_not_repeated(options: dict[str, Any]) -> None:
 
 
 def test_e18_a_proxy_that_can_not_be_reached(said: Collected) -> None:
-    from eplogging.conformance.resources import ResourceUnavailable
 
     reader = Reader({"proxies": {"http": f"http://me:{SECRET}@127.0.0.1:9"}, "timeout": 1})
     with pytest.raises(ResourceUnavailable) as caught:
@@ -222,11 +221,33 @@ def test_e18_a_proxy_that_can_not_be_reached(said: Collected) -> None:
     grep(caught.value, "".join(traceback.format_exception(caught.value)))
 
 
+@pytest.mark.parametrize("fault", ["refused", "redirect", "echo"])
+def test_e18_an_error_keeps_nothing_of_the_request(fault: str, schema_server: SchemaServer) -> None:
+    """Its `__context__` would hold the request with its headers; a server may answer with them."""
+    reader = Reader({"headers": {"Authorization": f"Bearer {SECRET}"}, "timeout": 1})
+    {
+        "refused": schema_server.down,
+        "redirect": lambda: schema_server.redirect("/x", f"/elsewhere?Bearer {SECRET}"),
+        "echo": lambda: schema_server.body("/x", f'{{"Bearer {SECRET}": 1, "Bearer {SECRET}": 2}}'.encode()),
+    }[fault]()
+    with pytest.raises((ResourceUnavailable, ResourceInvalid)) as caught:
+        reader.url(f"{schema_server.url}/x", 1000)
+    assert caught.value.__context__ is None and caught.value.__cause__ is None
+    grep(caught.value)
+
+
+@pytest.mark.parametrize("name", ["ssl.providers", "sasl.kerberos.kinit.cmd"])
+def test_e18_no_code_is_run_unasked(name: str, tmp_path: Path) -> None:
+    kafka = {"bootstrap.servers": "127.0.0.1:9", name: str(tmp_path / "evil.so")}
+    with pytest.raises(ConfigurationError, match=f"{name} runs code in this process's name"):
+        EventPlatformHandler(**keywords(kafka=kafka))
+
+
 @pytest.mark.parametrize("name", ["plugin.library.paths", "ssl.engine.location"])
 def test_e18_no_library_is_loaded_unasked(name: str, tmp_path: Path) -> None:
     kafka = {"bootstrap.servers": "127.0.0.1:9", name: str(tmp_path / "evil.so")}
     with pytest.raises(
-        ConfigurationError, match=f"{name} loads code into this process; set allow_kafka_plugins"
+        ConfigurationError, match=f"{name} runs code in this process's name; set allow_kafka_plugins"
     ):
         EventPlatformHandler(**keywords(kafka=kafka))
     EventPlatformHandler(**keywords(kafka=kafka, allow_kafka_plugins=True)).close()

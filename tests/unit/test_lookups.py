@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from typing import Any
 
 import pytest
@@ -22,6 +23,7 @@ class Conformer:
         self.gate = threading.Event()
         self.gate.set()
         self.failing = 0
+        self.error: BaseException = SchemaUnavailableError("no answer")
         self.refreshed = 0
         self.due = False
 
@@ -30,7 +32,7 @@ class Conformer:
         assert self.gate.wait(10)
         if self.failing > 0:
             self.failing -= 1
-            raise SchemaUnavailableError("no answer")
+            raise self.error
 
     def refresh_due(self) -> bool:
         return self.due
@@ -60,11 +62,15 @@ class Passed:
 
     def __init__(self) -> None:
         self.numbers: list[tuple[str, int]] = []
+        self.given_up: list[tuple[str, str]] = []
 
     def __call__(self, one: Item) -> bool:
         assert isinstance(one, Deferred)
         self.numbers.append((one.stream, one.event()["number"]))
         return True
+
+    def give_up(self, one: Item, error: str) -> None:
+        self.given_up.append((one.stream, error))
 
 
 def test_a_stream_s_items_are_passed_on_in_order_after_one_look_up(
@@ -76,7 +82,7 @@ def test_a_stream_s_items_are_passed_on_in_order_after_one_look_up(
     assert list(lookups.parked) == ["a"] and len(lookups.parked["a"].items) == 5
 
     def settled() -> bool:
-        lookups.turn(passed)
+        lookups.turn(passed, passed.give_up)
         return not lookups.parked
 
     wait_until(settled, "the look-up has ended")
@@ -90,14 +96,14 @@ def test_at_most_so_many_look_ups_run_at_once(lookups: Lookups, conformer: Confo
         lookups.park(item(f"s{number}"))
     passed = Passed()
     for _ in range(5):
-        lookups.turn(passed)
+        lookups.turn(passed, passed.give_up)
     wait_until(lambda: len(conformer.asked) == MAX_THREADS, "the first ones ask")
-    lookups.turn(passed)
+    lookups.turn(passed, passed.give_up)
     assert len(conformer.asked) == MAX_THREADS
     conformer.gate.set()
 
     def settled() -> bool:
-        lookups.turn(passed)
+        lookups.turn(passed, passed.give_up)
         return not lookups.parked
 
     wait_until(settled, "all are looked up")
@@ -112,13 +118,44 @@ def test_one_without_an_answer_is_tried_again_and_told(lookups: Lookups, conform
     lookups.park(item("a"))
 
     def settled() -> bool:
-        lookups.turn(passed)
+        lookups.turn(passed, passed.give_up)
         return not lookups.parked
 
     wait_until(settled, "the fourth look-up has an answer")
     assert len(conformer.asked) == 4
     assert passed.numbers == [("a", 0)]
     assert "no answer" in reports.lines
+
+
+@pytest.mark.parametrize("error", [ValueError("odd"), SystemExit(3)])
+def test_one_that_raises_what_nobody_expects_is_given_up_in_the_end(
+    lookups: Lookups, conformer: Conformer, error: BaseException
+) -> None:
+    """What waits behind it must not wait for ever."""
+    conformer.failing, conformer.error = 3, error
+    passed = Passed()
+    lookups.park(item("a", 0))
+    lookups.park(item("a", 1))
+
+    def settled() -> bool:
+        lookups.turn(passed, passed.give_up)
+        return not lookups.parked
+
+    wait_until(settled, "the second is passed on")
+    assert passed.given_up == [("a", f"{type(error).__name__}: {error}")]
+    assert passed.numbers == [("a", 1)]
+
+
+def test_a_flood_of_names_is_no_flood_of_requests(lookups: Lookups, conformer: Conformer) -> None:
+    conformer.failing = 10_000
+    passed = Passed()
+    for number in range(1000):
+        lookups.park(item(f"made.up.{number}"))
+    for _ in range(300):
+        lookups.turn(passed, passed.give_up)
+        time.sleep(0.001)
+    assert 10 <= len(conformer.asked) <= 40
+    assert len(lookups.parked) == 1000
 
 
 def test_draining_gives_every_item_back(lookups: Lookups, conformer: Conformer) -> None:
@@ -146,6 +183,6 @@ def test_where_no_thread_can_be_started_the_caller_asks(
     monkeypatch.setattr(threading.Thread, "start", refuse)
     passed = Passed()
     lookups.park(item("a"))
-    lookups.turn(passed)
-    lookups.turn(passed)
+    lookups.turn(passed, passed.give_up)
+    lookups.turn(passed, passed.give_up)
     assert passed.numbers == [("a", 0)]

@@ -111,16 +111,23 @@ def test_http_options_are_used(schema_server: SchemaServer) -> None:
     assert schema_server.requests[-1].headers["Host"] == "elsewhere.invalid"
 
 
-@pytest.mark.parametrize("status", [404, 410])
+@pytest.mark.parametrize("status", [400, 403, 404, 410, 418])
 def test_not_there(status: int, schema_server: SchemaServer) -> None:
     schema_server.fail("/x", status)
     assert Reader().url(f"{schema_server.url}/x", LIMIT) is None
 
 
-@pytest.mark.parametrize("status", [400, 401, 403, 408, 429, 500, 502, 503, 504, 204, 300])
+@pytest.mark.parametrize("status", [401, 408, 425, 429, 500, 502, 503, 504])
 def test_a_status_that_says_nothing_of_the_document(status: int, schema_server: SchemaServer) -> None:
     schema_server.fail("/x", status)
     with pytest.raises(ResourceUnavailable, match=f"answered with status {status}"):
+        Reader().url(f"{schema_server.url}/x", LIMIT)
+
+
+@pytest.mark.parametrize("status", [204, 300])
+def test_a_status_that_comes_with_no_document(status: int, schema_server: SchemaServer) -> None:
+    schema_server.fail("/x", status)
+    with pytest.raises(ResourceInvalid, match=f"answered with status {status}, which is no document"):
         Reader().url(f"{schema_server.url}/x", LIMIT)
 
 
