@@ -96,8 +96,10 @@ class Reader:
         _check_headers(headers)
         self._headers = {**_OWN_HEADERS, **headers}
         self._secrets = Secrets(headers.values())
-        self._options = options
         _check_options(options)
+        if isinstance(options.get("cert"), list):
+            options["cert"] = tuple(options["cert"])  # YAML has no tuples, and requests takes no list
+        self._options = options
         self.deadline = math.inf
 
     @staticmethod
@@ -223,6 +225,9 @@ def _check_options(options: Mapping[str, Any]) -> None:
         if value is not None and not isinstance(value, _KINDS[name]):
             kinds = " or ".join(kind.__name__ for kind in _KINDS[name])
             raise ConfigurationError(f"http: {name} must be a {kinds}; it is a {type(value).__name__}")
+    cert = options.get("cert")
+    if isinstance(cert, (list, tuple)) and not (len(cert) == 2 and all(isinstance(one, str) for one in cert)):
+        raise ConfigurationError("http: cert must be the path of a file, or those of certificate and key")
 
 
 def _session(deadline: float) -> requests.Session:

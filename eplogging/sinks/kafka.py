@@ -19,7 +19,7 @@ from confluent_kafka import Message as KafkaMessage
 
 from ..conformance import Message
 from ..conformance.secrets import Secrets
-from ..reports import KafkaLog
+from ..reports import KafkaLog, described
 from .base import Outcomes, SinkFull
 from .kafkaconfiguration import check_configuration, complete
 from .kafkaerrors import PASSING, refusal
@@ -62,8 +62,11 @@ class KafkaSink:
         self._secrets = Secrets.of_kafka(configuration)
         self._log = KafkaLog(self._secrets.hide)
         self._configuration.setdefault("logger", self._log)
-        self._also_told = self._configuration.get("error_cb")
+        self._also_told = self._guarded(self._configuration.get("error_cb"))
         self._configuration["error_cb"] = self._report_error
+        for name in ("stats_cb", "throttle_cb"):
+            if name in self._configuration:
+                self._configuration[name] = self._guarded(self._configuration[name])
         self._producer: Producer | None = None
         self._outcomes: Outcomes | None = None
         self._streams: dict[str, str] = {}
@@ -194,11 +197,11 @@ class KafkaSink:
                 self._producer.flush(timeout)
             else:
                 self._producer.poll(0)
-        except Exception as raised:  # a callback of the configuration's may raise anything
+        except Exception as raised:  # `oauth_cb` may raise anything
             if isinstance(raised, KafkaException) and raised.args[0].fatal():
                 self._is_fatal = True
             else:
-                text = self._secrets.hide(f"{type(raised).__name__}: {raised}")
+                text = self._secrets.hide(described(raised))
                 self._log.tell(logging.ERROR, "callback", f"serving librdkafka's events raised {text}")
         finally:
             self._settle()
@@ -295,3 +298,17 @@ class KafkaSink:
         self._log.tell(logging.WARNING, error.name(), text)
         if callable(self._also_told):
             self._also_told(error)
+
+    def _guarded(self, callback: Any) -> Any:
+        """The user's callback, whose exceptions stay its own: librdkafka serves nothing more after one."""
+        if not callable(callback):
+            return callback
+
+        def guarded(told: Any) -> None:
+            try:
+                callback(told)
+            except Exception as error:
+                text = self._secrets.hide(described(error))
+                self._log.tell(logging.ERROR, "callback", f"a callback of the configuration raised {text}")
+
+        return guarded
