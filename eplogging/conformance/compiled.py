@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .bundling import Bundle, Load, Node, bundle_schema
+from .complexity import refuse_costly
 from .defaults import compile_defaults
-from .errors import SchemaError, SchemaNotFoundError, Violation
+from .errors import ConformanceError, SchemaError, SchemaNotFoundError, Violation
 from .metaschemas import check_schema
-from .notices import LOG, tell
+from .notices import LOG, described, tell
 from .patterns import searcher
 from .scopes import schema_id
 from .secure import refuse_insecure
@@ -78,15 +79,18 @@ class CompiledSchema:
         return all(kind == named or (isinstance(named, list) and kind in named) for named in types)
 
     def _together(self, node: Node) -> Iterator[dict[str, Any]]:
-        """A schema and all that judge the same place in any case: through `$ref` and `allOf`."""
-        if isinstance(node, bool):
-            return
-        if "$ref" in node:
-            yield from self._together(self.bundle.target(node))
-            return
-        yield node
-        for part in node.get("allOf", ()):
-            yield from self._together(part)
+        """A schema and all that judge the same place in any case: through `$ref` and `allOf`; each once."""
+        waiting, seen = [node], set()
+        while waiting:
+            one = waiting.pop()
+            if isinstance(one, bool) or id(one) in seen:
+                continue
+            seen.add(id(one))
+            if "$ref" in one:
+                waiting.append(self.bundle.target(one))
+            else:
+                yield one
+                waiting += one.get("allOf", ())
 
 
 def compile_schema(
@@ -122,6 +126,12 @@ def compile_schema(
     except SchemaError as error:
         error.schema_uri = uri  # the one in the event, where the fault is in another that it refers to
         raise
+    except (ConformanceError, MemoryError):
+        raise
+    except Exception as error:  # a schema may hold anything, and whoever asks for it must be told
+        raise SchemaError(
+            f"schema {uri} can not be compiled ({described(error)[:200]}); correct it", schema_uri=uri
+        ) from error
 
 
 def _compile(
@@ -141,6 +151,7 @@ def _compile(
     title = document.get("title")
     if not isinstance(title, str):
         raise SchemaError(f"schema {uri} has no title; add the one that stream configs name", schema_uri=uri)
+    refuse_costly(bundle)  # whatever is allowed: it could end the process
     if not allow_insecure:
         for place, node in bundle.sources:
             refuse_insecure(place, node)

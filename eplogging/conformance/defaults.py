@@ -7,14 +7,21 @@ says; nothing is filled inside `anyOf`, `oneOf`, `not`, `if`, `contains` and `pr
 from __future__ import annotations
 
 import copy
+import json
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from .bundling import Bundle, Node
+from .bundling import Bundle, Node, children
+from .errors import MessageTooLargeError, NotJSONError, SchemaError
+from .jsondata import plain
 from .patterns import searcher
 from .validation import Implementation, compile_validator
 
-Fill = Callable[[Any], Any]
+_MAX_BYTES = 1_000_000
+"""Bytes that defaults may add to one event: as many as Kafka takes of a message, unless told otherwise."""
+
+_Budget = list[int]
+Fill = Callable[[Any, _Budget], Any]
 
 _SINGLES = ("additionalItems", "additionalProperties", "then", "else")
 _MAPS = ("properties", "patternProperties", "dependencies")
@@ -32,8 +39,29 @@ def compile_defaults(
     Args:
         bundle: the schema.
         implementation: the validator that judges an `if`, whose `then` or `else` has defaults.
+
+    Raises:
+        SchemaError: a default is no JSON that can be sent.
+
+    The function raises `MessageTooLargeError` where defaults would add more than a megabyte.
     """
-    return _Compiler(bundle, implementation).filler(bundle.schema)
+    _refuse_unsendable(bundle)
+    fill = _Compiler(bundle, implementation).filler(bundle.schema)
+    return None if fill is None else lambda event: fill(event, [_MAX_BYTES])
+
+
+def _refuse_unsendable(bundle: Bundle) -> None:
+    waiting: list[Node] = [bundle.schema, *bundle.schema.get("definitions", {}).values()]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, dict) and "default" in node:
+            try:
+                plain({"default": node["default"]})
+            except NotJSONError as error:
+                raise SchemaError(
+                    f"schema {bundle.uri}: a default can not be sent: {error}", schema_uri=bundle.uri
+                ) from None
+        waiting.extend(children(node))
 
 
 class _Compiler:
@@ -52,7 +80,7 @@ class _Compiler:
         key = id(node)
         if key not in self.fillers:
             steps: list[Fill] = []
-            self.fillers[key] = lambda value: _through(steps, value)
+            self.fillers[key] = lambda value, budget: _through(steps, value, budget)
             steps.extend(self.steps(node))
         return self.fillers[key]
 
@@ -101,7 +129,7 @@ class _Compiler:
         then, otherwise = self.filler(node.get("then")), self.filler(node.get("else"))
         if "if" in node and (then or otherwise):
             test = compile_validator(self.bundle.rooted_at(node["if"]), self.implementation).is_valid
-            unchanged: Fill = lambda value: value  # noqa: E731
+            unchanged: Fill = lambda value, _: value  # noqa: E731
             yield _either(test, then or unchanged, otherwise or unchanged)
 
 
@@ -155,10 +183,23 @@ def _filled(node: Mapping[str, Any], bundle: Bundle) -> Iterator[Node]:
     yield from node.get("allOf", ())
 
 
-def _through(steps: list[Fill], value: Any) -> Any:
+def _through(steps: list[Fill], value: Any, budget: _Budget) -> Any:
     for step in steps:
-        value = step(value)
+        value = step(value, budget)
     return value
+
+
+def _spend(budget: _Budget, size: int) -> None:
+    budget[0] -= size
+    if budget[0] < 0:
+        raise MessageTooLargeError(
+            f"the schema's defaults would add more than {_MAX_BYTES:,} bytes to the event; send fewer of the "
+            "objects that they are filled into, or give the fields"
+        )
+
+
+def _sizes(defaults: dict[Any, Any]) -> dict[Any, int]:
+    return {key: len(str(key)) + len(json.dumps(value)) for key, value in defaults.items()}
 
 
 def _replaced(value: Any, key: Any, inner: Any) -> Any:
@@ -170,22 +211,41 @@ def _replaced(value: Any, key: Any, inner: Any) -> Any:
     return changed
 
 
+def _is(kind: type, value: Any) -> bool:
+    """Whether a value is a dict, or a list.
+
+    Raises:
+        TypeError: it is of a subclass, whose methods are code of others; it is to be made plain before.
+    """
+    actual = type(value)
+    if actual is not kind and issubclass(actual, kind):
+        raise TypeError(f"a {kind.__name__} of a class of its own")
+    return actual is kind
+
+
 def _absent_properties(defaults: dict[str, Any]) -> Fill:
-    def fill(value: Any) -> Any:
-        if not isinstance(value, dict):
+    sizes = _sizes(defaults)
+
+    def fill(value: Any, budget: _Budget) -> Any:
+        if not _is(dict, value):
             return value
         absent = [name for name in defaults if name not in value]
-        return {**value, **{name: copy.deepcopy(defaults[name]) for name in absent}} if absent else value
+        if not absent:
+            return value
+        _spend(budget, sum(sizes[name] for name in absent))
+        return {**value, **{name: copy.deepcopy(defaults[name]) for name in absent}}
 
     return fill
 
 
 def _absent_items(defaults: dict[int, Any]) -> Fill:
     last = max(defaults)
+    size = sum(_sizes(defaults).values()) + 5 * (last + 1)
 
-    def fill(value: Any) -> Any:
-        if not isinstance(value, list) or len(value) > last:
+    def fill(value: Any, budget: _Budget) -> Any:
+        if not _is(list, value) or len(value) > last:
             return value
+        _spend(budget, size)
         # JavaScript leaves holes where no default is, and writes them as null
         return value + [copy.deepcopy(defaults.get(index)) for index in range(len(value), last + 1)]
 
@@ -193,34 +253,35 @@ def _absent_items(defaults: dict[int, Any]) -> Fill:
 
 
 def _one_property(name: str, inner: Fill) -> Fill:
-    return lambda value: (
-        _replaced(value, name, inner(value[name])) if isinstance(value, dict) and name in value else value
+    return lambda value, budget: (
+        _replaced(value, name, inner(value[name], budget)) if _is(dict, value) and name in value else value
     )
 
 
 def _each_property(inner: Fill, applies: Callable[[str], object]) -> Fill:
-    def fill(value: Any) -> Any:
-        if isinstance(value, dict):
-            for name in list(value):
-                if applies(name):
-                    value = _replaced(value, name, inner(value[name]))
-        return value
+    def fill(value: Any, budget: _Budget) -> Any:
+        if not _is(dict, value):
+            return value
+        filled = {name: inner(value[name], budget) for name in value if type(name) is str and applies(name)}
+        if all(new is value[name] for name, new in filled.items()):
+            return value
+        return {**value, **filled}
 
     return fill
 
 
 def _one_item(index: int, inner: Fill) -> Fill:
-    return lambda value: (
-        _replaced(value, index, inner(value[index]))
-        if isinstance(value, list) and len(value) > index
+    return lambda value, budget: (
+        _replaced(value, index, inner(value[index], budget))
+        if _is(list, value) and len(value) > index
         else value
     )
 
 
 def _each_item(inner: Fill, start: int) -> Fill:
-    def fill(value: Any) -> Any:
-        if isinstance(value, list):
-            filled = [item if index < start else inner(item) for index, item in enumerate(value)]
+    def fill(value: Any, budget: _Budget) -> Any:
+        if _is(list, value):
+            filled = [item if index < start else inner(item, budget) for index, item in enumerate(value)]
             if any(new is not old for new, old in zip(filled, value, strict=True)):
                 return filled
         return value
@@ -229,8 +290,8 @@ def _each_item(inner: Fill, start: int) -> Fill:
 
 
 def _where_present(name: str, inner: Fill) -> Fill:
-    return lambda value: inner(value) if isinstance(value, dict) and name in value else value
+    return lambda value, budget: inner(value, budget) if _is(dict, value) and name in value else value
 
 
 def _either(test: Callable[[Any], bool], then: Fill, otherwise: Fill) -> Fill:
-    return lambda value: then(value) if test(value) else otherwise(value)
+    return lambda value, budget: then(value, budget) if test(value) else otherwise(value, budget)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import yaml
@@ -23,7 +23,11 @@ _CONSTANTS = {
 }
 _INTEGER = re.compile(r"[-+]?[0-9]{1,400}", re.ASCII)
 _FLOAT = re.compile(r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?", re.ASCII)
-_TAGS = {"tag:yaml.org,2002:str": str, "tag:yaml.org,2002:int": int, "tag:yaml.org,2002:float": float}
+_TAGS: dict[str, tuple[str, re.Pattern[str] | None]] = {
+    "tag:yaml.org,2002:str": ("str", None),
+    "tag:yaml.org,2002:int": ("int", _INTEGER),
+    "tag:yaml.org,2002:float": ("float", _FLOAT),
+}
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
@@ -46,9 +50,10 @@ def parse(text: bytes) -> Any:
     """
     if text.lstrip()[:1] in (b"{", b"["):
         try:
-            return _encodable(
-                json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant, parse_float=_finite)
+            document = json.loads(
+                text, object_pairs_hook=_unique, parse_constant=_no_constant, parse_float=_finite
             )
+            return _encodable(_bounded(document))
         except DocumentError:
             raise
         except (ValueError, RecursionError):
@@ -64,11 +69,31 @@ def parse(text: bytes) -> Any:
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     built = dict(pairs)
     if len(built) != len(pairs):
-        names = [name for name, _ in pairs]
-        raise DocumentError(
-            f"the key {next(n for n in names if names.count(n) > 1)!r} stands twice in one object"
-        )
+        seen: set[str] = set()
+        for name, _ in pairs:
+            if name in seen:
+                raise DocumentError(f"the key {name[:100]!r} stands twice in one object")
+            seen.add(name)
     return built
+
+
+def _bounded(document: Any) -> Any:
+    """Level by level, so that no depth can exhaust the stack."""
+    nodes, layer = 1, [document]
+    for _ in range(MAX_DEPTH + 2):
+        layer = [inner for outer in layer for inner in _inside(outer)]
+        nodes += len(layer)
+        if nodes > MAX_NODES:
+            raise DocumentError(f"it holds more than {MAX_NODES:,} values")
+        if not layer:
+            return document
+    raise DocumentError(f"it is nested more than {MAX_DEPTH} levels deep")
+
+
+def _inside(value: Any) -> Iterable[Any]:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()
 
 
 def _encodable(document: Any) -> Any:
@@ -95,7 +120,8 @@ class _Builder:
 
     def __init__(self, events: Iterator[yaml.Event]) -> None:
         self._events = iter(events)
-        self._anchors: dict[str, tuple[Any, int]] = {}
+        self._anchors: dict[str, tuple[Any, int, int]] = {}
+        self._deepest = 0
         self._nodes = 0
 
     def document(self) -> Any:
@@ -110,10 +136,10 @@ class _Builder:
     def _value(self, event: yaml.Event, depth: int) -> Any:
         before = self._nodes
         self._count(event, 1)
-        if depth > MAX_DEPTH:
-            raise self._error(event, f"it is nested more than {MAX_DEPTH} levels deep")
+        self._descend(event, depth)
         if isinstance(event, yaml.AliasEvent):
-            return self._alias(event)
+            return self._alias(event, depth)
+        outer, self._deepest = self._deepest, depth
         built: Any
         if isinstance(event, yaml.MappingStartEvent):
             built = self._mapping(event, depth)
@@ -124,8 +150,14 @@ class _Builder:
         else:
             raise self._error(event, "a value is missing")
         if event.anchor:
-            self._anchors[event.anchor] = (built, self._nodes - before)
+            self._anchors[event.anchor] = (built, self._nodes - before, self._deepest - depth)
+        self._deepest = max(outer, self._deepest)
         return built
+
+    def _descend(self, event: yaml.Event, depth: int) -> None:
+        if depth > MAX_DEPTH:
+            raise self._error(event, f"it is nested more than {MAX_DEPTH} levels deep")
+        self._deepest = max(self._deepest, depth)
 
     def _count(self, event: yaml.Event, nodes: int) -> None:
         self._nodes += nodes
@@ -134,11 +166,12 @@ class _Builder:
                 event, f"it holds more than {MAX_NODES:,} values, aliases counted where they are used"
             )
 
-    def _alias(self, event: yaml.AliasEvent) -> Any:
+    def _alias(self, event: yaml.AliasEvent, depth: int) -> Any:
         if event.anchor not in self._anchors:
             raise self._error(event, f"the alias *{event.anchor} stands in its own value, or before it")
-        built, nodes = self._anchors[event.anchor]
+        built, nodes, levels = self._anchors[event.anchor]
         self._count(event, nodes)
+        self._descend(event, depth + levels)
         return built
 
     def _mapping(self, event: yaml.MappingStartEvent, depth: int) -> dict[str, Any]:
@@ -169,10 +202,7 @@ class _Builder:
         if event.tag is not None:
             if event.tag not in _TAGS:
                 raise self._error(event, f"the tag {event.tag} is not allowed")
-            try:
-                return _TAGS[event.tag](text)
-            except ValueError as error:
-                raise self._error(event, str(error)[:100]) from None
+            return self._tagged(event)
         if not event.implicit[0]:
             return text
         if text in _CONSTANTS:
@@ -180,6 +210,12 @@ class _Builder:
         if _INTEGER.fullmatch(text):
             return int(text)
         return self._float(event) if _FLOAT.fullmatch(text) else text
+
+    def _tagged(self, event: yaml.ScalarEvent) -> Any:
+        name, form = _TAGS[event.tag or ""]
+        if form is not None and not form.fullmatch(event.value):
+            raise self._error(event, f"invalid literal for {name}: {event.value[:50]!r}")
+        return event.value if form is None else int(event.value) if name == "int" else self._float(event)
 
     def _float(self, event: yaml.ScalarEvent) -> float:
         try:

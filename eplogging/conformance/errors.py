@@ -36,9 +36,12 @@ class Violation:
 
 
 def bounded(text: str, limit: int = MAX_TEXT_BYTES) -> str:
-    """A text that is at most so many bytes of UTF-8; what is cut off shows as `...` at its end."""
+    """A text that is at most so many bytes of UTF-8; what is cut off shows as `...` at its end.
+
+    A lone surrogate, which has no bytes, shows as a question mark.
+    """
     start = text[: limit + 1].encode(errors="replace")
-    return text if len(start) <= limit else start[: limit - 3].decode(errors="ignore") + "..."
+    return start.decode() if len(start) <= limit else start[: limit - 3].decode(errors="ignore") + "..."
 
 
 class ConfigurationError(ValueError):

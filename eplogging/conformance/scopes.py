@@ -38,7 +38,7 @@ class Scope:
         identifier = schema_id(node)
         if not identifier or identifier.startswith("#") or node is self.resource:
             return self
-        return Scope(self.document, node, urljoin(self.base, identifier.rstrip("#")))
+        return Scope(self.document, node, _joined(self.base, identifier.rstrip("#")))
 
 
 class Document:
@@ -47,7 +47,7 @@ class Document:
     def __init__(self, uri: str, contents: Mapping[str, Any]) -> None:
         self.contents = contents
         identifier = schema_id(contents) or ""
-        base = uri if identifier.startswith("#") else urljoin(uri, identifier.rstrip("#"))
+        base = uri if identifier.startswith("#") else _joined(uri, identifier.rstrip("#"))
         self.scope = Scope(self, contents, base)
 
     @cached_property
@@ -61,6 +61,14 @@ class Document:
             elif identifier or node is self.contents:
                 found.setdefault(scope.base, (node, scope))
         return found
+
+
+def _joined(base: str, reference: str) -> str:
+    """As `urljoin`, but for what is no URI: that is taken as it stands, and leads nowhere."""
+    try:
+        return urljoin(base, reference)
+    except ValueError:
+        return reference
 
 
 def schema_id(node: Any) -> str | None:
@@ -86,7 +94,7 @@ def _resolve(ref: str, scope: Scope, fetch: Callable[[str], Document], hops: int
         raise TargetError("it leads through more than 100 other $refs")
     # jsonschema-tools writes references into the same document as ./#/definitions/...
     local = ref.removeprefix("./") if ref.startswith("./#") else ref
-    uri, fragment = urldefrag(urljoin(scope.base, local))
+    uri, fragment = urldefrag(_joined(scope.base, local))
     if not local or local.startswith("#") or uri == scope.base:
         fragment = local.partition("#")[2]
         node, found = scope.resource, scope
@@ -112,7 +120,7 @@ def _pointed(
             _, node, scope = _resolve(node["$ref"], scope, fetch, hops + 1)
         if isinstance(node, Mapping) and token in node:
             node = node[token]
-        elif isinstance(node, list) and token.isdecimal() and int(token) < len(node):
+        elif isinstance(node, list) and token.isdecimal() and len(token) < 10 and int(token) < len(node):
             node = node[int(token)]
         else:
             raise TargetError(f"there is no {token!r} on the way of {pointer!r}")

@@ -1,0 +1,183 @@
+"""What a schema can cost, worked out before it meets an event: a kilobyte of `$ref`s can ask for years.
+
+A `$ref` counts as what it leads to, each time. So the work at one place of an event is a sum over a
+graph, and what may grow from level to level of an event is a circle in it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from .bundling import Bundle, Node, children
+from .errors import InsecureSchemaError
+from .graphs import circles
+from .scopes import IN_PLACE
+
+MAX_DEPTH = 30
+"""Schemas that judge one place one inside the other, `$ref`s included: each costs the validators stack."""
+
+MAX_WORK = 10_000
+"""Schemas that may be asked of one event, but for its lists and its circles."""
+
+MAX_FILLED = 10_000
+"""Values that defaults may put where nothing was."""
+
+_EACH_NAME = ("additionalProperties", "patternProperties", "propertyNames")
+_EACH_ITEM = ("items", "additionalItems", "contains")
+
+
+def refuse_costly(bundle: Bundle) -> None:
+    """Refuses schemas whose cost could explode.
+
+    Raises:
+        InsecureSchemaError: one that does; the message says how.
+    """
+    costs = _Costs(bundle)
+    if max(map(costs.depth, costs.everything())) > MAX_DEPTH:
+        raise _error(
+            bundle, f"more than {MAX_DEPTH} schemas judge one place, each inside another; make it flatter"
+        )
+    if costs.work(bundle.schema) > MAX_WORK:
+        raise _error(
+            bundle,
+            f"more than {MAX_WORK:,} schemas may be asked of one event, as $refs multiply; refer less often",
+        )
+    if costs.filled(bundle.schema) > MAX_FILLED:
+        raise _error(
+            bundle,
+            f"its defaults may put more than {MAX_FILLED:,} values into an empty event; give fewer, or let "
+            "none lead to itself",
+        )
+    for name in costs.circling:
+        if costs.multiplies(name):
+            raise _error(
+                bundle,
+                "a $ref leads back in two ways at one place, so that the work doubles with each level of an "
+                "event; let one lead back",
+            )
+
+
+def _error(bundle: Bundle, text: str) -> InsecureSchemaError:
+    return InsecureSchemaError(f"schema {bundle.uri} is insecure: {text}", schema_uri=bundle.uri)
+
+
+class _Costs:
+    """Each sum is worked out once for each schema; what leads to itself counts once."""
+
+    def __init__(self, bundle: Bundle) -> None:
+        self._bundle = bundle
+        self._known: dict[tuple[str, int], int] = {}
+        self._definitions: Mapping[str, Node] = bundle.schema.get("definitions", {})
+        graph = {name: sorted(set(self._names(node))) for name, node in self._definitions.items()}
+        self._circle_of = {
+            name: number
+            for number, circle in enumerate(circles(graph))
+            for name in circle
+            if len(circle) > 1 or name in graph[name]
+        }
+
+    @property
+    def circling(self) -> list[str]:
+        """The definitions that lead to themselves."""
+        return list(self._circle_of)
+
+    def everything(self) -> Iterator[Node]:
+        """Every schema in the bundle."""
+        waiting = [self._bundle.schema, *self._definitions.values()]
+        while waiting:
+            node = waiting.pop()
+            yield node
+            waiting.extend(children(node))
+
+    def depth(self, node: Node) -> int:
+        """The longest way in place."""
+        return self._sum("depth", node, lambda one: 1 + max(map(self.depth, self._in_place(one)), default=0))
+
+    def work(self, node: Node) -> int:
+        """Everything that may be asked, each `$ref` written out."""
+
+        def total(one: Node) -> int:
+            inner = [self._bundle.target(one)] if "$ref" in one else children(one)
+            return 1 + sum(map(self.work, inner))
+
+        return self._sum("work", node, total)
+
+    def filled(self, node: Node) -> int:
+        """The values that defaults put into an empty object at this place."""
+
+        def total(one: Node) -> int:
+            if "$ref" in one:
+                return self.filled(self._bundle.target(one))
+            parts = [one.get("then"), one.get("else"), *one.get("allOf", ())]
+            parts += [part for part in one.get("dependencies", {}).values() if isinstance(part, dict)]
+            absent = [part for part in one.get("properties", {}).values() if _has_default(part)]
+            size = sum(1 + len(json.dumps(part["default"])) // 8 for part in absent)
+            return size + sum(self.filled(part) for part in (*parts, *absent) if isinstance(part, dict))
+
+        return self._sum("filled", node, total, endless=MAX_FILLED + 1)
+
+    def multiplies(self, name: str) -> bool:
+        """Whether two schemas at one place lead back from one place below it."""
+        steps: list[tuple[str, str]] = []
+        waiting, seen = [self._definitions[name]], 0
+        while waiting and seen < MAX_WORK:
+            node = waiting.pop()
+            seen += 1
+            if isinstance(node, dict):
+                waiting += self._in_place(node)
+                steps += [step for step, child in _steps(node) if self._leads_back(child, name)]
+        for wanted in ("object", "array"):
+            labels = [label for kind, label in steps if kind == wanted]
+            if len(labels) != len(set(labels)) or ("" in labels and len(labels) > 1):
+                return True
+        return False
+
+    def _leads_back(self, node: Node, name: str) -> bool:
+        if not isinstance(node, dict):
+            return False
+        circle = self._circle_of[name]
+        return any(self._circle_of.get(one) == circle for one in self._names(node))
+
+    def _in_place(self, node: Node) -> list[Node]:
+        if not isinstance(node, dict):
+            return []
+        return [self._bundle.target(node)] if "$ref" in node else list(children(node, IN_PLACE))
+
+    def _names(self, node: Node) -> Iterator[str]:
+        waiting = [node]
+        while waiting:
+            one = waiting.pop()
+            if isinstance(one, dict) and "$ref" in one:
+                yield one["$ref"].rpartition("/")[2]
+            waiting.extend(children(one))
+
+    def _sum(self, what: str, node: Node, total: Callable[[Node], int], endless: int = 1) -> int:
+        if not isinstance(node, dict):
+            return 1
+        key = (what, id(node))
+        if key not in self._known:
+            self._known[key] = endless  # for what leads back here
+            self._known[key] = min(total(node), 10**9)
+        return self._known[key]
+
+
+def _has_default(node: Node) -> bool:
+    return isinstance(node, dict) and "default" in node
+
+
+def _steps(node: Mapping[str, Any]) -> Iterator[tuple[tuple[str, str], Node]]:
+    """What leads to a place below: its kind and name, empty where it is any."""
+    for name, child in node.get("properties", {}).items():
+        yield ("object", name), child
+    for keyword in _EACH_NAME:
+        value = node.get(keyword)
+        inner = value.values() if keyword == "patternProperties" and value else [value]
+        yield from ((("object", ""), child) for child in inner)
+    for keyword in _EACH_ITEM:
+        value = node.get(keyword)
+        if isinstance(value, list):
+            yield from ((("array", str(index)), child) for index, child in enumerate(value))
+        else:
+            yield ("array", ""), value

@@ -1,0 +1,173 @@
+"""Schemas of a kilobyte that ask for years, gigabytes or a crash: refused when they are loaded (row C4)."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from eplogging.conformance import InsecureSchemaError, MessageTooLargeError, SchemaError
+from eplogging.conformance.compiled import CompiledSchema, compile_schema
+from eplogging.conformance.complexity import MAX_DEPTH
+from tests.unit.conformance.world import both_validators
+
+Schema = dict[str, Any]
+
+
+def compiled(schema: Schema, validator: Any = None) -> CompiledSchema:
+    def load(uri: str) -> Schema:
+        raise AssertionError(f"{uri} is looked up")
+
+    document = {"title": "t", **schema}
+    return compile_schema("/a/1.0.0", document, load, implementation=validator)
+
+
+@contextmanager
+def soon(seconds: float = 1.0) -> Iterator[None]:
+    before = time.process_time()
+    yield
+    assert time.process_time() - before < seconds
+
+
+def chain(length: int, link: Any) -> Schema:
+    """Definitions each of which leads to the next one, in a way of its own."""
+    definitions = {f"d{index}": link({"$ref": f"#/definitions/d{index + 1}"}) for index in range(length)}
+    return {"$ref": "#/definitions/d0", "definitions": {**definitions, f"d{length}": {"type": "object"}}}
+
+
+def nested(keyword: str, levels: int, inner: Any) -> Any:
+    for _ in range(levels):
+        inner = {keyword: [inner] if keyword.endswith("Of") else inner}
+    return inner
+
+
+BOMBS: dict[str, Schema] = {
+    "deep through $refs": {"properties": {"x": chain(3, lambda ref: nested("anyOf", 20, ref))}},
+    "deep in place": {"properties": {"x": nested("not", MAX_DEPTH + 1, {})}},
+    "deep dependencies": {"properties": {"x": nested("dependencies", 0, nested("anyOf", 40, {}))}},
+    "twice in place": chain(20, lambda ref: {"anyOf": [ref, ref]}),
+    "twice in allOf": chain(20, lambda ref: {"allOf": [ref, {"description": "x"}, ref]}),
+    "twice below": chain(20, lambda ref: {"anyOf": [{"properties": {"x": ref}}, {"properties": {"x": ref}}]}),
+    "defaults that double": chain(
+        20, lambda ref: {"properties": {name: {"allOf": [ref], "default": {}} for name in "lr"}}
+    ),
+    "a default within itself": {"properties": {"x": {"$ref": "#", "default": {}}}},
+    "a circle that doubles": {
+        "definitions": {
+            "d": {"anyOf": [{"properties": {"x": {"$ref": "#/definitions/d"}}} for _ in range(2)]},
+        },
+        "properties": {"x": {"$ref": "#/definitions/d"}},
+    },
+    "a circle that doubles by any name": {
+        "definitions": {
+            "d": {
+                "properties": {"x": {"$ref": "#/definitions/d"}},
+                "allOf": [{"additionalProperties": {"$ref": "#/definitions/d"}}],
+            },
+        },
+        "properties": {"x": {"$ref": "#/definitions/d"}},
+    },
+}
+
+
+@both_validators
+@pytest.mark.parametrize("name", BOMBS)
+def test_c4_a_bomb_is_refused_at_load(name: str, validator: Any) -> None:
+    with soon(), pytest.raises(SchemaError, match="insecure"):
+        compiled(BOMBS[name], validator)
+
+
+@pytest.mark.parametrize("name", BOMBS)
+def test_c4_it_is_refused_whatever_is_allowed(name: str) -> None:
+    with soon(), pytest.raises(InsecureSchemaError):
+        compile_schema("/a/1.0.0", {"title": "t", **BOMBS[name]}, dict, allow_insecure=True)
+
+
+FINE: dict[str, Schema] = {
+    "a tree": {
+        "definitions": {"n": {"properties": {s: {"$ref": "#/definitions/n"} for s in ("left", "right")}}},
+        "properties": {"tree": {"$ref": "#/definitions/n"}},
+    },
+    "a list of itself": {"properties": {"parts": {"type": "array", "items": {"$ref": "#"}}}},
+    "one fragment in many places": {
+        "definitions": {"f": {"type": "string", "maxLength": 10}},
+        "properties": {f"p{number}": {"$ref": "#/definitions/f"} for number in range(1000)},
+    },
+    "in place, within reason": {"properties": {"x": nested("anyOf", MAX_DEPTH - 2, {"type": "integer"})}},
+}
+
+
+@both_validators
+@pytest.mark.parametrize("name", FINE)
+def test_c4_what_is_within_reason_is_taken(name: str, validator: Any) -> None:
+    with soon():
+        assert compiled(FINE[name], validator).is_valid({})
+
+
+ODD: dict[str, Schema] = {
+    "$ref that is no URI": {"properties": {"x": {"$ref": "http://["}}},
+    "pointer without end": {"properties": {"x": {"$ref": "#/allOf/" + "9" * 5000}}},
+    **{
+        f"draft-{draft} {keyword}": {
+            "$schema": f"http://json-schema.org/draft-{draft}/schema#",
+            "properties": {"x": {keyword: value}},
+        }
+        for draft in ("04", "06")
+        for keyword, value in {"contains": 5, "if": "x", "propertyNames": [1], "then": [], "else": 1}.items()
+    },
+}
+
+
+@both_validators
+@pytest.mark.parametrize("name", ODD)
+def test_only_errors_of_our_own_come_out(name: str, validator: Any) -> None:
+    try:
+        compiled(ODD[name], validator)
+    except SchemaError:
+        pass
+    except AssertionError as error:
+        assert "is looked up" in str(error)
+
+
+@both_validators
+@pytest.mark.parametrize("identifier", ["http://[", "//[x"])
+def test_an_id_that_is_no_uri_is_only_warned_of(identifier: str, validator: Any) -> None:
+    assert compiled({"$id": identifier}, validator).is_valid({})
+
+
+@pytest.mark.parametrize("default", [2**64, -(2**63) - 1, float("inf"), nested("not", 80, {})])
+def test_a_default_that_can_not_be_sent_is_refused(default: Any) -> None:
+    with pytest.raises(SchemaError, match="a default can not be sent"):
+        compiled({"properties": {"x": {"default": default}}})
+
+
+@both_validators
+def test_defaults_can_not_blow_an_event_up(validator: Any) -> None:
+    schema = {"properties": {"x": {"items": {"properties": {"y": {"default": "z" * 10_000}}}}}}
+    fill = compiled(schema, validator).fill_defaults
+    assert fill is not None
+    assert len(fill({"x": [{}] * 50})["x"]) == 50
+    with soon(), pytest.raises(MessageTooLargeError, match="defaults would add more than 1,000,000 bytes"):
+        fill({"x": [{}] * 10_000})
+
+
+def test_defaults_inside_a_large_map_take_time_in_its_size() -> None:
+    schema = {"properties": {"x": {"additionalProperties": {"properties": {"y": {"default": 1}}}}}}
+    fill = compiled(schema).fill_defaults
+    assert fill is not None
+    event = {"x": {f"name{number}": {} for number in range(20_000)}}
+    with soon():
+        filled = fill(event)
+    assert all(value == {"y": 1} for value in filled["x"].values())
+    assert not any(event["x"].values()), "the caller's stay as they are"
+
+
+def test_a_key_that_stands_twice_is_found_soon() -> None:
+    from eplogging.conformance.documents import DocumentError, parse
+
+    pairs = ",".join(f'"k{number}": 1' for number in range(20_000))
+    with soon(), pytest.raises(DocumentError, match="'k0' stands twice"):
+        parse(f'{{{pairs}, "k0": 1}}'.encode())
