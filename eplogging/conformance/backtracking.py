@@ -28,10 +28,14 @@ _CATEGORIES = {
 }
 _MAX_COPIES = 4
 _MAX_POSITIONS = 600
-_MAX_STEPS = 10_000
+_MAX_STEPS = 100_000
 _MAX_LOOPS = 50
 _MAX_CHAIN = 3
-"""Loops in a row that may share out one text: a thousand characters then cost a second or so at most."""
+"""Loops in a row that may share out one text: a thousand characters then cost a second or so at most. A
+search that may begin anywhere is one more."""
+
+_MAX_CHOICES = 14
+"""Places where a text may go on in two ways, outside loops: each may double the time."""
 
 
 _Pair = tuple[int, int]
@@ -60,10 +64,17 @@ def may_explode(pattern: str, flags: int = 0) -> bool:
     """
     try:
         automaton = _Automaton(flags)
-        automaton.sequence(_parser.parse(pattern, flags))
-        return automaton.loops_twice or automaton.is_ambiguous()
+        parsed = _parser.parse(pattern, flags)
+        automaton.sequence(parsed)
+        if automaton.loops_twice or automaton.choices > _MAX_CHOICES:
+            return True
+        return automaton.is_ambiguous(_MAX_CHAIN - (not _begins_at_the_start(parsed)))
     except (TooComplexError, RecursionError):
         return True
+
+
+def _begins_at_the_start(parsed: Any) -> bool:
+    return bool(len(parsed)) and str(parsed[0][0]) == "AT" and "BEGINNING" in str(parsed[0][1])
 
 
 class _Automaton:
@@ -74,6 +85,7 @@ class _Automaton:
         self._characters: list[Ranges] = []
         self._follow: dict[int, set[int]] = defaultdict(set)
         self._steps = 0
+        self.choices = 0
         self.loops_twice = False
 
     def sequence(self, items: Iterable[tuple[Any, Any]]) -> _Part:
@@ -117,8 +129,12 @@ class _Automaton:
         at = self._position(_ALL if name == "GROUPREF" else self._ranges(name, value))
         return _Part(name == "GROUPREF", (at,), (at,))
 
-    @staticmethod
-    def _either(parts: Sequence[_Part]) -> _Part:
+    def _either(self, parts: Sequence[_Part]) -> _Part:
+        before: list[int] = []
+        for index, part in enumerate(parts):
+            overlaps = any(self._overlap(one, other) for one in part.first for other in before)
+            self.choices += bool(index) and (overlaps or part.nullable or parts[0].nullable)
+            before += part.first
         return _Part(
             any(part.nullable for part in parts),
             tuple(position for part in parts for position in part.first),
@@ -134,6 +150,7 @@ class _Automaton:
             self.loops_twice |= part.doubled
             return part._replace(nullable=part.nullable or least == 0)
         whole = _NOTHING
+        self.choices += most - least
         for _ in range(most - least):
             whole = self._joined(self.sequence(body), whole)._replace(nullable=True)
         for _ in range(least):
@@ -171,11 +188,11 @@ class _Automaton:
             if low <= last and high >= first
         ]
 
-    def is_ambiguous(self) -> bool:
+    def is_ambiguous(self, longest_chain: int) -> bool:
         """Whether one text leads from some position back to it in two ways, or through too many loops."""
         follow = {position: list(self._follow[position]) for position in range(len(self._characters))}
         loops = [set(circle) for circle in circles(follow) if self._is_loop(circle)]
-        return any(self._turns_twice(loop) for loop in loops) or self._chain(loops) > _MAX_CHAIN
+        return any(self._turns_twice(loop) for loop in loops) or self._chain(loops) > longest_chain
 
     def _is_loop(self, circle: list[int]) -> bool:
         return len(circle) > 1 or circle[0] in self._follow[circle[0]]
@@ -235,6 +252,9 @@ class _Automaton:
         return reached
 
     def _overlap(self, left: int, right: int) -> bool:
+        self._steps += len(self._characters[left]) * len(self._characters[right])
+        if self._steps > _MAX_STEPS:
+            raise TooComplexError
         return any(
             low <= last and first <= high
             for low, high in self._characters[left]

@@ -9,11 +9,11 @@ from typing import Any
 
 from .bundling import Bundle, Load, Node, bundle_schema
 from .complexity import refuse_costly
-from .defaults import compile_defaults
+from .defaults import compile_defaults, refuse_unsendable
 from .errors import ConformanceError, SchemaError, SchemaNotFoundError, Violation
 from .metaschemas import check_schema
 from .notices import LOG, described, tell
-from .patterns import searcher
+from .patterns import matcher
 from .scopes import schema_id
 from .secure import refuse_insecure
 from .validation import Implementation, Validator, compile_validator, refuse_explosive_patterns
@@ -151,6 +151,7 @@ def _compile(
     title = document.get("title")
     if not isinstance(title, str):
         raise SchemaError(f"schema {uri} has no title; add the one that stream configs name", schema_uri=uri)
+    refuse_unsendable(bundle)
     refuse_costly(bundle)  # whatever is allowed: it could end the process
     if not allow_insecure:
         for place, node in bundle.sources:
@@ -183,5 +184,5 @@ def _schemas_for(name: str, node: Mapping[str, Any]) -> list[Node]:
     """The schemas that a property of this name must fit."""
     found = [node["properties"][name]] if name in node.get("properties", {}) else []
     patterns = node.get("patternProperties", {})
-    found += [schema for pattern, schema in patterns.items() if searcher(pattern)(name)]
+    found += [schema for pattern, schema in patterns.items() if matcher(pattern)(name)]
     return found or [node.get("additionalProperties", True)]

@@ -14,7 +14,7 @@ from typing import Any
 from .bundling import Bundle, Node, children
 from .errors import MessageTooLargeError, NotJSONError, SchemaError
 from .jsondata import plain
-from .patterns import searcher
+from .patterns import matcher
 from .validation import Implementation, compile_validator
 
 _MAX_BYTES = 1_000_000
@@ -40,17 +40,18 @@ def compile_defaults(
         bundle: the schema.
         implementation: the validator that judges an `if`, whose `then` or `else` has defaults.
 
-    Raises:
-        SchemaError: a default is no JSON that can be sent.
-
     The function raises `MessageTooLargeError` where defaults would add more than a megabyte.
     """
-    _refuse_unsendable(bundle)
     fill = _Compiler(bundle, implementation).filler(bundle.schema)
     return None if fill is None else lambda event: fill(event, [_MAX_BYTES])
 
 
-def _refuse_unsendable(bundle: Bundle) -> None:
+def refuse_unsendable(bundle: Bundle) -> None:
+    """Refuses defaults that could not be sent.
+
+    Raises:
+        SchemaError: a default is no JSON that can be sent.
+    """
     waiting: list[Node] = [bundle.schema, *bundle.schema.get("definitions", {}).values()]
     while waiting:
         node = waiting.pop()
@@ -113,7 +114,7 @@ class _Compiler:
 
     def property_steps(self, node: Mapping[str, Any]) -> Iterator[Fill]:
         properties: Mapping[str, Node] = node.get("properties", {})
-        patterns = {searcher(p): schema for p, schema in node.get("patternProperties", {}).items()}
+        patterns = {matcher(p): schema for p, schema in node.get("patternProperties", {}).items()}
         if fill := self.filler(node.get("additionalProperties")):
             yield _each_property(
                 fill, lambda name: name not in properties and not any(search(name) for search in patterns)

@@ -6,6 +6,7 @@ equality; those keywords are replaced here.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -20,12 +21,15 @@ from .errors import Violation
 from .formats import CHECKS
 from .limits import as_double
 from .messages import Finding, bad_names, describe, unexpected, violations_of
-from .patterns import searcher
+from .patterns import matcher
 
 Errors = Iterator[ValidationError]
 _FALSE = "false schema"
 _MAY_BE_FALSE = ("additionalProperties", "additionalItems")
 _LONG = 1000
+_MOST_ERRORS = 200
+"""Errors that are looked at: `violations_of` keeps the first 50 by their places."""
+
 _BROKEN = "broken"  # the text of an error is never shown; see `messages`
 
 
@@ -39,7 +43,16 @@ class PythonValidator:
 
     def violations(self, event: Any) -> list[Violation]:
         """Name every place where an event breaks the schema."""
-        return violations_of(map(_finding, self._validator.iter_errors(event)))
+        errors = itertools.islice(self._validator.iter_errors(event), _MOST_ERRORS)
+        return violations_of(map(_finding, errors))
+
+
+class _Options(list[Any]):
+    """The values of an `enum`, with what they are compared by worked out once."""
+
+    def __init__(self, values: list[Any]) -> None:
+        super().__init__(values)
+        self.identities = frozenset(map(identity, values))
 
 
 def _rewritten(node: Any) -> Any:
@@ -47,6 +60,8 @@ def _rewritten(node: Any) -> Any:
     if isinstance(node, bool):
         return node or {_FALSE: True}
     result = with_children(node, _rewritten)
+    if "enum" in node:
+        result["enum"] = _Options(node["enum"])
     return result | {name: node[name] for name in _MAY_BE_FALSE if node.get(name) is False}
 
 
@@ -62,7 +77,7 @@ def _finding(error: ValidationError) -> Finding:
 
 def _additional(instance: Any, schema: Any) -> list[str]:
     known = schema.get("properties", {})
-    searches = [searcher(pattern) for pattern in schema.get("patternProperties", {})]
+    searches = [matcher(pattern) for pattern in schema.get("patternProperties", {})]
     return [name for name in instance if name not in known and not any(s(name) for s in searches)]
 
 
@@ -83,7 +98,7 @@ def _pattern_properties(validator: Any, value: dict[str, Any], instance: Any, _s
         names_schema = _schema.get("propertyNames")
         limits = names_schema if isinstance(names_schema, dict) else {}
         for pattern, schema in value.items():
-            search = searcher(pattern)
+            search = matcher(pattern)
             for name, inner in instance.items():
                 if not _far_too_long(name, limits) and search(name):
                     yield from validator.descend(inner, schema, path=name, schema_path=pattern)
@@ -103,7 +118,7 @@ def _false_schema(_validator: Any, _value: bool, _instance: Any, _schema: Any) -
 
 
 def _pattern(_validator: Any, value: str, instance: Any, schema: Any) -> Errors:
-    if isinstance(instance, str) and not _far_too_long(instance, schema) and not searcher(value)(instance):
+    if isinstance(instance, str) and not _far_too_long(instance, schema) and not matcher(value)(instance):
         yield ValidationError(_BROKEN)
 
 
@@ -124,7 +139,8 @@ def _multiple_of(_validator: Any, value: float, instance: Any, _schema: Any) -> 
 
 
 def _enum(_validator: Any, value: list[Any], instance: Any, _schema: Any) -> Errors:
-    if not any(identity(instance) == identity(option) for option in value):
+    options = value.identities if isinstance(value, _Options) else frozenset(map(identity, value))
+    if identity(instance) not in options:
         yield ValidationError(_BROKEN)
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import jsonschema_rs
 
-from .bundling import Bundle, with_children
+from .bundling import Bundle, children, with_children
 from .equality import is_multiple
 from .errors import SchemaError, Violation
 from .formats import PATTERNS, is_regex
@@ -25,6 +25,10 @@ from .vouching import plain_data_schema, vouching_schema
 
 _LINEAR = jsonschema_rs.RegexOptions()
 _BOUNDED = jsonschema_rs.FancyRegexOptions(backtrack_limit=1_000_000)
+
+_MANY = 10_000
+"""Values, times branches, of an event in which every violation is looked for: jsonschema-rs makes all errors
+at once, 3 µs each or more."""
 
 _LOSSY_NAME = re.compile(r"\+?[0-9]*").fullmatch
 _FOREIGN = "pattern:"  # starts the format that stands for a pattern beyond Rust's engine
@@ -47,16 +51,30 @@ class RustValidator:
     def __init__(self, bundle: Bundle) -> None:
         self._bundle = bundle
         self._schema, self._validator = _compiled(bundle)
+        self._branches = max(1, _branches(bundle))
         self._written = {translate(pattern, "rust"): pattern for pattern in bundle.patterns}
         self.is_valid: Callable[[Any], bool] = self._validator.is_valid
         self.vouches: Callable[[Any], bool] = _vouching(bundle) or self._vouches_in_two_steps
 
     def violations(self, event: Any) -> list[Violation]:
         """Name every place where an event breaks the schema."""
+        if _nodes(event, _MANY // self._branches) is None:
+            return self._first_violation(event)
         if _has_lossy_name(event):
             return self._slow.violations(event)
         errors = self._validator.iter_errors(event)
         return violations_of(self._finding(error, event) for error in errors)
+
+    def _first_violation(self, event: Any) -> list[Violation]:
+        """One place, where there may be so many that to find them all would take seconds."""
+        try:
+            self._validator.validate(event)
+        except jsonschema_rs.ValidationError as error:
+            try:
+                return violations_of([self._finding(error, event)])
+            except LookupError:  # a name that its paths leave out
+                return [Violation("", str(error.evaluation_path[-1]), "is broken somewhere in a large event")]
+        return []
 
     def _vouches_in_two_steps(self, event: Any) -> bool:
         return _is_plain_data(event) and self.is_valid(event)
@@ -98,6 +116,33 @@ class RustValidator:
         if keyword == "format" and value.startswith(_FOREIGN):
             return "pattern", value[len(_FOREIGN) :]
         return keyword, value
+
+
+def _branches(bundle: Bundle) -> int:
+    """How many schemas an `anyOf` or `oneOf` has at most: an error of such a one holds an error of each."""
+    most = 0
+    waiting = [bundle.schema, *bundle.schema.get("definitions", {}).values()]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, dict):
+            most = max(most, *(len(node.get(keyword, ())) for keyword in ("anyOf", "oneOf")))
+        waiting.extend(children(node))
+    return most
+
+
+def _nodes(value: Any, most: int) -> int | None:
+    """How many values there are, one inside the other; None if more than `most`."""
+    count, waiting = 0, [value]
+    while waiting:
+        current = waiting.pop()
+        count += 1
+        if count + len(waiting) > most:
+            return None
+        if isinstance(current, dict):
+            waiting.extend(current.values())
+        elif isinstance(current, list):
+            waiting.extend(current)
+    return count
 
 
 def _has_lossy_name(value: Any) -> bool:

@@ -12,7 +12,7 @@ from .backtracking import may_explode
 from .bundling import Bundle
 from .characters import PatternError
 from .errors import ConfigurationError, InsecureSchemaError, SchemaError, Violation
-from .patterns import searcher, translate
+from .patterns import MAX_COUNTED, counted, searcher, translate
 from .python_validator import PythonValidator
 
 try:
@@ -79,6 +79,12 @@ def refuse_explosive_patterns(bundle: Bundle) -> None:
 
 
 def _refuse_bad_patterns(bundle: Bundle) -> None:
+    if sum(map(counted, bundle.patterns)) > MAX_COUNTED:
+        raise SchemaError(
+            f"schema {bundle.uri}: the {{...}} in its patterns count to more than {MAX_COUNTED:,} together; "
+            "let maxLength count",
+            schema_uri=bundle.uri,
+        )
     for pattern in sorted(bundle.patterns):
         try:
             searcher(pattern)

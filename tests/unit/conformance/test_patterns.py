@@ -53,7 +53,15 @@ def test_the_fast_engine_is_not_held_up(pattern):
 
 def test_deep_nesting_is_no_trouble():
     assert searcher("(" * 50 + "a" + ")" * 50)("a")
-    assert translate("(" * 20_000 + "a" + ")" * 20_000)
+    assert translate("(" * 900 + "a" + ")" * 900)
+    with pytest.raises(PatternError, match="40,001 characters, and 2,000 are allowed"):
+        translate("(" * 20_000 + "a" + ")" * 20_000)
+
+
+def test_what_is_counted_is_bounded():
+    assert searcher("^a{1,65535}$")("a")
+    with pytest.raises(PatternError, match="count to more than 70,000 together"):
+        translate("a{60000}b{60000}")
 
 
 @needs_rust
