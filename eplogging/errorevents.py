@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from .conformance import ConformanceError, Message
+from .conformance.conversions import class_name
 from .conformance.jsondata import plain, stringify
 from .conformance.secrets import REDACTED
 from .items import stream_of
@@ -100,7 +101,7 @@ class _Showing:
         for name, value in members.items():
             if self._left <= 0:
                 return
-            key = name if type(name) is str else ""
+            key = str.__str__(name) if issubclass(type(name), str) else ""
             yield f"{self.text(name, (), depth)}: {self.text(value, (*names, key), depth)}"
 
     def _items(self, items: Iterable[Any], names: tuple[str, ...], depth: int) -> Iterator[str]:
@@ -118,7 +119,7 @@ def _scalar(value: Any, limit: int) -> str:
         return ascii(value[:limit])
     if type(value) in (int, float, bool, type(None)):
         return ascii(value)
-    return f"<{type(value).__name__}>"
+    return f"<{class_name(value)}>"
 
 
 def _text(value: Any) -> str:

@@ -95,5 +95,5 @@ def defer(
 
 def stream_of(event: Mapping[str, Any]) -> str:
     """The event's `meta.stream`, whatever else is wrong with it; empty where that is no text."""
-    meta = event.get("meta")
-    return (text_of(meta.get("stream")) if isinstance(meta, dict) else None) or ""
+    meta: Any = event.get("meta")
+    return (text_of(dict.get(meta, "stream")) if issubclass(type(meta), dict) else None) or ""

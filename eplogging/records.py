@@ -9,6 +9,7 @@ from typing import Any
 from pythonjsonlogger.json import JsonFormatter
 
 from .conformance import ConfigurationError, NotJSONError
+from .conformance.conversions import class_name
 from .conformance.jsondata import plain
 from .options import plain_options
 
@@ -154,10 +155,10 @@ class EventFormatter(JsonFormatter):
         if "$schema" in attributes:
             return self._side_by_side(record)
         whole = attributes.get("event")
-        if isinstance(whole, Mapping) and "$schema" in whole:
-            return whole if isinstance(whole, dict) else dict(whole)
-        message: object = record.msg
-        if isinstance(message, dict) and "$schema" in message:
+        if whole is not None and issubclass(type(whole), Mapping) and "$schema" in _plainly(whole):
+            return _plainly(whole)
+        # By its real class: a message may be any object, and what it claims to be is code of others.
+        if (message := _dict_of(record.msg)) is not None and "$schema" in message:
             return message
         return None
 
@@ -198,7 +199,7 @@ class EventFormatter(JsonFormatter):
 
     def _attribute(self, record: logging.LogRecord, name: str) -> Any:
         if name == "message":
-            if isinstance(record.msg, dict) and "$schema" in record.msg:
+            if "$schema" in (_dict_of(record.msg) or ()):
                 return None  # it is the event itself
             return record.getMessage().encode(errors="replace").decode()
         if name == "asctime":
@@ -210,11 +211,22 @@ class EventFormatter(JsonFormatter):
         return getattr(record, name, None)
 
 
+def _dict_of(message: Any) -> Event | None:
+    return _plainly(message) if issubclass(type(message), dict) else None
+
+
+def _plainly(event: Any) -> Event:
+    """An event as a dict that is nothing else."""
+    if type(event) is dict:
+        return event
+    return dict(dict.items(event)) if issubclass(type(event), dict) else dict(event)
+
+
 def _showable(value: Any) -> Any:
     try:
         return plain(value)
     except NotJSONError:
-        return f"<{type(value).__name__}>"
+        return f"<{class_name(value)}>"
 
 
 def _check_path(name: str, path: tuple[str, ...], static_fields: Mapping[str, Any]) -> None:
@@ -228,12 +240,12 @@ def _check_path(name: str, path: tuple[str, ...], static_fields: Mapping[str, An
             )
 
 
-def merged(under: Mapping[str, Any], over: Mapping[str, Any]) -> Event:
+def merged(under: Mapping[str, Any], over: dict[str, Any]) -> Event:
     """`over`, with what it lacks from `under`; objects in both are merged."""
     result = dict(under)
-    for name, value in over.items():
+    for name, value in dict.items(over):
         below = result.get(name)
-        if isinstance(below, Mapping) and isinstance(value, Mapping):
+        if type(below) is dict and issubclass(type(value), dict):
             value = merged(below, value)
         result[name] = value
     return result

@@ -9,18 +9,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
-from dataclasses import fields
-from datetime import timedelta
 from decimal import Decimal
 from enum import Enum
-from ipaddress import IPv4Address, IPv6Address
 from json.encoder import JSONEncoder, encode_basestring
-from pathlib import PurePath
 from typing import Any
-from uuid import UUID
 
-from pythonjsonlogger import defaults
-
+from .conversions import class_name, converted
 from .errors import NotJSONError
 
 MAX_DEPTH = 64
@@ -30,7 +24,6 @@ MIN_INTEGER, MAX_INTEGER = -(2**63), 2**63 - 1
 """Consumers read integers into 64-bit longs."""
 
 _SAFE_INTEGER = 2**53
-_TEXT_TYPES = (UUID, Decimal, PurePath, set, frozenset, timedelta, complex, IPv4Address, IPv6Address)
 
 
 class Path:
@@ -55,7 +48,7 @@ def _printable(name: object) -> str:
     """A key or index as text that is safe in a message, whatever the key's own methods do."""
     if issubclass(type(name), str):
         return str.__str__(name)[:100]
-    return int.__repr__(name) if type(name) is int else f"<{type(name).__name__}>"
+    return int.__repr__(name) if type(name) is int else f"<{class_name(name)}>"
 
 
 def text_of(value: Any) -> str | None:
@@ -112,7 +105,7 @@ def _plain(value: Any, path: Path | None, depth: int) -> Any:
 
 def _plain_object(value: Any, path: Path | None, depth: int) -> dict[str, Any]:
     copy = {}
-    for name, item in dict.items(value):
+    for name, item in list(dict.items(value)):  # another thread may change it meanwhile
         kind = type(item)
         # Most values are short texts: they are spared a call, and a path that no error will show.
         if kind is not str or not item.isascii():
@@ -140,7 +133,7 @@ def _key(name: Any, path: Path | None) -> str:
     if issubclass(type(name), str) and not issubclass(type(name), Enum):
         return _encodable(str.__str__(name), Path(path, "<key>"))
     raise NotJSONError(
-        f"{path or '/'} has a key of type {type(name).__name__}; JSON has only string keys: convert it first"
+        f"{path or '/'} has a key of type {class_name(name)}; JSON has only string keys: convert it first"
     )
 
 
@@ -161,47 +154,18 @@ def _number(value: float, path: Path | None) -> int | float:
 
 def _converted(value: Any, path: Path | None) -> Any:
     """One step from an object to something simpler, as python-json-logger takes it."""
+    name = class_name(value)
     try:
-        for applies, convert in _CONVERSIONS:
-            if applies(value):
-                return convert(value)
+        return converted(value)
+    except TypeError:
+        raise NotJSONError(
+            f"{path or '/'} is of type {name}, which JSON has no form for; convert it before it is logged"
+        ) from None
     except Exception as error:
         raise NotJSONError(
-            f"{path} ({type(value).__name__}) raised {type(error).__name__} when it was converted; "
-            "convert it before it is logged"
-        ) from error
-    raise NotJSONError(
-        f"{path} is of type {type(value).__name__}, which JSON has no form for; convert it before it is "
-        "logged"
-    )
-
-
-def _is_buffer(value: Any) -> bool:
-    """Bytes, and whatever else `marshal` copies as bytes when an event is deferred (`array`, numpy)."""
-    try:
-        memoryview(value).release()
-    except TypeError:
-        return False
-    return True
-
-
-def _dataclass_fields(value: Any) -> dict[str, Any]:
-    return {field.name: getattr(value, field.name) for field in fields(value)}
-
-
-_CONVERSIONS: tuple[tuple[Callable[[Any], bool], Callable[[Any], Any]], ...] = (
-    (defaults.use_datetime_any, defaults.datetime_any),
-    (defaults.use_exception_default, defaults.exception_default),
-    (defaults.use_traceback_default, defaults.traceback_default),
-    (defaults.use_enum_default, defaults.enum_default),
-    (lambda value: isinstance(value, str), str.__str__),
-    (lambda value: isinstance(value, int), int.__int__),
-    (lambda value: isinstance(value, float), float.__float__),
-    (_is_buffer, lambda value: defaults.bytes_default(memoryview(value).tobytes())),
-    (defaults.use_dataclass_default, _dataclass_fields),
-    (defaults.use_type_default, defaults.type_default),
-    (lambda value: isinstance(value, _TEXT_TYPES), defaults.unknown_default),
-)
+            f"{path} ({name}) raised {type(error).__name__} when it was converted; convert it before it is "
+            "logged"
+        ) from None
 
 
 def stringify(value: Any) -> bytes:
