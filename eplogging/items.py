@@ -23,6 +23,7 @@ class Deferred(NamedTuple):
         stream: its `meta.stream`, which keeps its order; empty where it has none.
         is_error_event: whether it tells of a rejected event, so that its own rejection is only reported.
         event_id: the `meta.id` that it gets if it has none; None while any would do.
+        bound_size: bytes that `bound` takes, more or less.
     """
 
     snapshot: bytes
@@ -32,11 +33,12 @@ class Deferred(NamedTuple):
     stream: str
     is_error_event: bool = False
     event_id: str | None = None
+    bound_size: int = 0
 
     @property
     def size(self) -> int:
         """Bytes it takes of the handler's bound."""
-        return len(self.snapshot)
+        return len(self.snapshot) + self.bound_size
 
     def event(self) -> dict[str, Any]:
         """The event; a new copy at each call."""
@@ -90,7 +92,8 @@ def defer(
         snapshot = marshal.dumps(dict(event))
     except (ValueError, TypeError, RecursionError):
         snapshot = marshal.dumps(plain(with_written_instants(event)))
-    return Deferred(snapshot, bound, event_time, site, stream_of(event), is_error_event)
+    made = Deferred(snapshot, bound, event_time, site, stream_of(event), is_error_event)
+    return made._replace(bound_size=len(marshal.dumps(dict(bound)))) if bound else made
 
 
 def stream_of(event: Mapping[str, Any]) -> str:

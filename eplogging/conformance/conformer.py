@@ -143,7 +143,7 @@ class Conformer:
         except ConformanceError as error:
             error.schema_uri, error.stream = schema_uri, stream_name
             raise
-        return Message(stream.topic, key, value, self._timestamp(filled, valid), stream_name)  # R8
+        return Message(stream.topic, key, value, self._timestamp(filled, valid), stream.name)  # R8
 
     def _validated(self, filled: fields.Filled, schema: Schema) -> tuple[dict[str, Any], bytes, Writer]:
         """The event with its schema's defaults, valid, beside its bytes and what writes parts of it."""

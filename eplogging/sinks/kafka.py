@@ -69,7 +69,6 @@ class KafkaSink:
                 self._configuration[name] = self._guarded(self._configuration[name])
         self._producer: Producer | None = None
         self._outcomes: Outcomes | None = None
-        self._streams: dict[str, str] = {}
         self._pause = _FIRST_PAUSE
         self._forget()
 
@@ -124,10 +123,13 @@ class KafkaSink:
     def _produce(self, number: int, message: Message, mark: Any) -> None:
         assert self._producer is not None and self._outcomes is not None
         topic, key, value, timestamp, stream = message
-        self._streams[topic] = stream
         try:
             self._producer.produce(
-                topic, value, key, timestamp=timestamp, on_delivery=partial(self._reported, number, mark)
+                topic,
+                value,
+                key,
+                timestamp=timestamp,
+                on_delivery=partial(self._reported, number, mark, stream),
             )
         except BufferError:
             raise SinkFull from None
@@ -141,7 +143,9 @@ class KafkaSink:
             self._end(number)
             self._outcomes.failed(message, self._secrets.hide(str(wrong)), mark)
 
-    def _reported(self, number: int, mark: Any, error: KafkaError | None, reported: KafkaMessage) -> None:
+    def _reported(
+        self, number: int, mark: Any, stream: str, error: KafkaError | None, reported: KafkaMessage
+    ) -> None:
         """Called for each message, so it only adds up; `_settle` hands the sums over."""
         if error is None:
             self._count += 1
@@ -151,17 +155,13 @@ class KafkaSink:
             if mark is not None:
                 self._marks.append(mark)
             return
-        message = self._message(reported)
+        key, value, timestamp = reported.key(), reported.value() or b"", reported.timestamp()[1]
+        message = Message(reported.topic() or "", key, value, timestamp, stream)
         if error.code() in PASSING:
             self._is_fatal = self._is_fatal or error.code() == KafkaError._FATAL
             self._given_up.append((number, message, mark))
         else:
             self._refuse(number, message, error, mark)
-
-    def _message(self, reported: KafkaMessage) -> Message:
-        topic = reported.topic() or ""
-        stream = self._streams.get(topic, "")
-        return Message(topic, reported.key(), reported.value() or b"", reported.timestamp()[1], stream)
 
     def _end(self, number: int) -> None:
         self._ended += 1

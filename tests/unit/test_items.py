@@ -99,3 +99,11 @@ def test_a_stream_named_by_an_enum_of_texts_keeps_its_order_too() -> None:
     item = deferred(event)
     assert (item.stream, type(item.stream)) == ("sample.basic", str)
     assert item.event()["meta"]["stream"] == "sample.basic"
+
+
+def test_bound_fields_count() -> None:
+    """A request may bind much, and hold it for each event that waits."""
+    bare = defer(basic(1), {}, 0.0, CallSite())
+    held = defer(basic(1), {"text": "x" * 10_000}, 0.0, CallSite())
+    assert bare.size + 10_000 < held.size < bare.size + 10_100
+    assert held._replace(event_id="id").size == held.size
