@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from .metrics import Counters
 
-
 OVERHEAD = 512
 """Bytes that a message takes beside its own, in librdkafka and here: measured with messages of 300 bytes."""
 

@@ -35,6 +35,10 @@ MAX_HOPS = 30
 """`$ref`s that may lead one to another at one place in the event; each costs the validators stack."""
 
 
+MAX_DOCUMENTS = 50
+"""Documents that one schema may be made of: a server could let each refer to the next, for ever."""
+
+
 @dataclass(frozen=True)
 class Bundle:
     """A self-contained schema in the terms of draft-07, whatever it was written in.
@@ -119,6 +123,10 @@ class _Bundler:
     def fetch(self, uri: str) -> Document:
         """A document by its URI, loaded once."""
         if uri not in self.documents:
+            if len(self.documents) >= MAX_DOCUMENTS:
+                raise self.error(
+                    f"its $refs lead to more than {MAX_DOCUMENTS} other documents; put it all into fewer"
+                )
             return self.document(uri, self.load(uri))
         return self.documents[uri]
 

@@ -284,7 +284,10 @@ class Schemas:
             try:
                 document = self._documents.get(uri)
                 if document is None:
-                    self._documents[uri] = document = self._read(uri)
+                    document = self._read(uri)
+                    if len(self._documents) >= _MAX_REMEMBERED:
+                        self._documents.clear()  # they only spare requests
+                    self._documents[uri] = document
                 return document
             finally:
                 self._fetching.pop(uri, None)

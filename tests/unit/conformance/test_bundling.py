@@ -240,3 +240,16 @@ def test_depth(levels):
         else:
             with pytest.raises(SchemaError, match="nested"):
                 compiled(schema, implementation=implementation)
+
+
+def test_a_chain_of_documents_ends() -> None:
+    """A server could let each refer to the next one, for ever."""
+    asked: list[str] = []
+
+    def load(uri: str):
+        asked.append(uri)
+        return {"properties": {"x": {"$ref": f"/n/{len(asked)}"}}}
+
+    with pytest.raises(SchemaError, match="more than 50 other documents"):
+        bundle_schema("/n/0", {"properties": {"x": {"$ref": "/n/first"}}}, load)
+    assert len(asked) < 60
