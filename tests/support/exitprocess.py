@@ -5,6 +5,7 @@ The state is one of the process, so that a fork takes it along and a path of end
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import logging
 import logging.config
@@ -49,7 +50,8 @@ _ids: list[str] = []
 def import_late() -> None:
     """Import what eplogging imports with the first event."""
     for name in _LATE:
-        __import__(name)
+        with contextlib.suppress(ImportError):  # without the extra fast
+            __import__(name)
 
 
 def configure(given: Given) -> None:
