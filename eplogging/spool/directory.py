@@ -17,6 +17,7 @@ from ..conformance import ConfigurationError
 from ..conformance.forking import unforked
 from .database import Synchronous, log_of
 from .file import BEFORE_ALL, SUFFIX, DamagedError, InUseError, Row, SpoolFile
+from .frames import PAGE
 from .salvage import salvage, set_aside
 
 _UNFINISHED = 60.0
@@ -125,11 +126,10 @@ class Spool:
     def _take_over(self, path: Path) -> None:
         try:
             status = path.stat()
-            if status.st_size == 0:
-                if log_of(path).exists():  # SQLite would throw it away
-                    raise DamagedError("it is empty, and its log is not")
-                if time.time() - status.st_mtime < _UNFINISHED:
-                    return
+            if status.st_size < PAGE and log_of(path).exists():  # SQLite would throw it away
+                raise DamagedError("it is cut short, and its log is not")
+            if status.st_size == 0 and time.time() - status.st_mtime < _UNFINISHED:
+                return
             taken: SpoolFile | None = SpoolFile.take_over(path)
         except InUseError:
             return

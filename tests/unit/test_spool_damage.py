@@ -117,7 +117,7 @@ def check_cuts(source: Path, which: str, to: Path, step: int) -> None:
     name = file_in(source, which).name
     content = (source / name).read_bytes()
     held = {message: [*places(content, message)] for message in MESSAGES}
-    for length in range(0, len(content), step):
+    for length in sorted({*range(0, len(content), step), 1, 99, 511, len(content) - 1}):
         (copied(source, to) / name).write_bytes(content[:length])
         found, _ = arrives(to)
         whole = {one for one in MESSAGES if which == "file" and all(p.stop <= length for p in held[one])}
