@@ -7,6 +7,7 @@ is never used: librdkafka's threads do not survive a fork.
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from collections import deque
 from collections.abc import Mapping
@@ -24,8 +25,9 @@ from .base import Outcomes, SinkFull
 from .kafkaconfiguration import check_configuration, complete
 from .kafkaerrors import PASSING, refusal
 
-_PURGE_TIME = 1.0
-"""Seconds at most in which librdkafka gives back what it holds; it takes milliseconds."""
+_PURGE_TIME, _FREE_TIME = 0.25, 0.1
+"""Seconds at most in which librdkafka gives back what it holds, and in which it is freed; both take
+milliseconds, but where one of its threads waits for the answer of a name server."""
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 30.0
 """Seconds between producers that fail one after the other."""
@@ -33,6 +35,20 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 30.0
 # A child process must not free a producer that its parent's fork copied: freeing waits for
 # threads that are not there. It is kept here for the life of the process.
 _inherited: list[Producer] = []
+
+
+def _free(held: list[Producer]) -> None:
+    """Frees a producer, the only reference to which is in the list; waits a moment, and no longer.
+
+    It is freed in a thread of its own: what is counted after must not wait for a name server.
+    """
+    try:
+        thread = threading.Thread(target=held.clear, name="librdkafka-free", daemon=True)
+        thread.start()
+    except RuntimeError:  # the interpreter is shutting down, and with it goes the producer
+        _inherited.extend(held)
+    else:
+        thread.join(_FREE_TIME)
 
 
 class KafkaSink:
@@ -264,7 +280,7 @@ class KafkaSink:
         """Purges what is not acknowledged, and returns it."""
         producer = self._producer
         if producer is not None:
-            producer.purge()
+            producer.purge(blocking=False)  # else it would wait for those threads, too
             # The broker's thread gives up what is in flight a moment later; only this serves those reports.
             deadline = time.monotonic() + _PURGE_TIME
             while self._unreported and time.monotonic() < deadline:
@@ -272,7 +288,9 @@ class KafkaSink:
             if self._unreported:
                 text = f"librdkafka told nothing of {self._unreported} messages before it was closed"
                 self._log.tell(logging.ERROR, "unreported", text)
-        self._producer = None
+            held, self._producer = [producer], None
+            del producer  # the list has the only reference now
+            _free(held)
         left = sorted((*self._again, *self._given_up), key=itemgetter(0))
         self._forget()
         return [(message, mark) for _, message, mark in left]
