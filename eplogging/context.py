@@ -47,19 +47,21 @@ def bind_event_fields(**fields: Any) -> BoundFields:
 
     Raises:
         NotJSONError: a value that JSON has no form for.
+        MessageTooLargeError: more than 16 MiB of JSON.
         ConfigurationError: a field that each event has for itself: `$schema`, `dt`, `meta.dt`, `meta.id`,
             `meta.stream`.
     """
+    given: dict[str, Any] = plain(fields)
     for path in _OF_EACH_EVENT:
-        holder: Any = fields
+        holder: Any = given
         for name in path[:-1]:
             holder = holder.get(name)
-        if isinstance(holder, Mapping) and path[-1] in holder:
+        if type(holder) is dict and path[-1] in holder:
             raise ConfigurationError(
                 f"bind_event_fields: {'.'.join(path)} is each event's own and can not be bound; set it in "
                 "the event"
             )
-    return BoundFields(_bound.set(MappingProxyType(merged(_bound.get(), plain(fields)))))
+    return BoundFields(_bound.set(MappingProxyType(merged(_bound.get(), given))))
 
 
 def bound_event_fields() -> Mapping[str, Any]:

@@ -7,15 +7,18 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from .conformance import ConformanceError, Message
-from .conformance.conversions import class_name
-from .conformance.jsondata import plain, stringify
+from .conformance.conversions import class_name, ids_of
+from .conformance.jsondata import plain, stringify, text_of
 from .conformance.secrets import REDACTED
 from .items import stream_of
-from .redaction import NO_REDACTION, Redaction
+from .redaction import NO_REDACTION, SCHEMA, STREAM, Redaction
 from .reports import MAX_TEXT
 
 MAX_RAW_EVENT = 200_000
 """Characters of the original that are kept: an error event must fit where the original did not."""
+
+_PLAIN_TIMES = 10
+"""How many times as much is made JSON, to be cut off; what is larger yet is shown piece by piece."""
 
 
 class ErrorEvents:
@@ -53,14 +56,15 @@ class ErrorEvents:
         return self._made(event, message.stream, reason, error)
 
     def _made(self, event: Mapping[str, Any], stream: str, error_type: str, text: str) -> dict[str, Any]:
+        found: Any = event
         return {
             "$schema": self._schema_uri,
             "meta": {"stream": self.stream},
             "emitter_id": self._emitter_id,
             "error_type": error_type,
-            "errored_schema_uri": _text(event.get("$schema")),
-            "errored_stream_name": stream.encode(errors="replace").decode()[:MAX_TEXT],
-            "message": text.encode(errors="replace").decode()[:MAX_TEXT],
+            "errored_schema_uri": self._redaction.shown(SCHEMA, _text(dict.get(found, "$schema"))),
+            "errored_stream_name": self._redaction.shown(STREAM, _text(stream)),
+            "message": _text(text),
             "raw_event": raw_event(event, self._max_raw_event, self._redaction),
         }
 
@@ -70,7 +74,7 @@ def raw_event(
 ) -> str:
     """The original as JSON; where JSON has no form for it, as Python shows its plain parts."""
     try:
-        raw = stringify(redaction.event(plain(event))).decode()
+        raw = stringify(redaction.event(plain(event, _PLAIN_TIMES * limit))).decode()
     except Exception:
         raw = _Showing(limit, redaction).text(event)
     return raw if len(raw) <= limit else raw[:limit] + "..."
@@ -81,27 +85,32 @@ class _Showing:
 
     def __init__(self, limit: int, redaction: Redaction) -> None:
         self._left = limit
-        self._hides = redaction.hides
+        self._redaction = redaction
 
     def text(self, value: Any, names: tuple[str, ...] = (), depth: int = 0) -> str:
         """A value, with the names of objects' members on the way to it."""
         if depth > 8 or self._left <= 0:
             return "..."
-        if names and self._hides(names):
+        if names and self._redaction.hides(names):
             return REDACTED
-        if type(value) is dict:
-            return "{" + ", ".join(self._members(value, names, depth + 1)) + "}"
-        if type(value) in (list, tuple):
+        if issubclass(type(value), dict):
+            return self._object(list(dict.items(value)), names, depth + 1)
+        if type(value) is list or type(value) is tuple:
             return "[" + ", ".join(self._items(value, names, depth + 1)) + "]"
         shown = _scalar(value, self._left)
         self._left -= len(shown)
         return shown
 
-    def _members(self, members: dict[Any, Any], names: tuple[str, ...], depth: int) -> Iterator[str]:
-        for name, value in members.items():
+    def _object(self, members: list[tuple[Any, Any]], names: tuple[str, ...], depth: int) -> str:
+        if self._redaction.names_any and any(text_of(name) is None for name, _ in members):
+            return REDACTED  # what is no text may stand for the name of any field
+        return "{" + ", ".join(self._members(members, names, depth)) + "}"
+
+    def _members(self, members: list[tuple[Any, Any]], names: tuple[str, ...], depth: int) -> Iterator[str]:
+        for name, value in members:
             if self._left <= 0:
                 return
-            key = str.__str__(name) if issubclass(type(name), str) else ""
+            key = text_of(name) or ""
             yield f"{self.text(name, (), depth)}: {self.text(value, (*names, key), depth)}"
 
     def _items(self, items: Iterable[Any], names: tuple[str, ...], depth: int) -> Iterator[str]:
@@ -112,15 +121,19 @@ class _Showing:
             yield self.text(item, names, depth)
 
 
+_CUT, _SHOWN = ids_of(str, bytes), ids_of(int, float, bool, type(None))
+
+
 def _scalar(value: Any, limit: int) -> str:
     if type(value) is int and value.bit_length() > 10_000:
         return "<int>"
-    if type(value) in (str, bytes):
+    kind = id(type(value))
+    if kind in _CUT:
         return ascii(value[:limit])
-    if type(value) in (int, float, bool, type(None)):
+    if kind in _SHOWN:
         return ascii(value)
     return f"<{class_name(value)}>"
 
 
 def _text(value: Any) -> str:
-    return value.encode(errors="replace").decode()[:MAX_TEXT] if isinstance(value, str) else ""
+    return (text_of(value) or "")[:MAX_TEXT].encode(errors="replace").decode()

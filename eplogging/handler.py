@@ -6,8 +6,9 @@ import inspect
 import logging
 import math
 import os
+import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -34,7 +35,7 @@ from .options import plain_options
 from .records import Event, EventFormatter
 from .redaction import Redaction
 from .rejections import Rejections
-from .reports import CallSite
+from .reports import CallSite, print_error
 from .sinks import Sink
 from .wiring import ERROR_KEYWORDS, make_error_events, make_sink, max_message_bytes, with_spool
 
@@ -123,7 +124,7 @@ class EventPlatformHandler(logging.Handler):
         )
         check_delivery(settings, has_sink=sink is not None)
         check_conformance(options)
-        max_bytes = max_message_bytes(settings.kafka)
+        self._max_message_bytes = max_bytes = max_message_bytes(settings.kafka)
         self._conformer = Conformer(
             **{name: options[name] for name in _CONFORMANCE_KEYWORDS if name in options},
             max_message_bytes=max_bytes,
@@ -236,20 +237,34 @@ class EventPlatformHandler(logging.Handler):
         except Exception:
             self.handleError(record)
 
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
+        """Tells on stderr what was raised and where, as every handler does.
+
+        It does not show the message, as `logging.Handler` does: its `repr` may be code of others.
+        """
+        error = sys.exc_info()[1]
+        if logging.raiseExceptions and error is not None:
+            print_error(error, CallSite.of(record))
+
     def _accept(self, event: Event, record: logging.LogRecord) -> None:
         bound = bound_event_fields()
         try:
             try:
                 if not self._conformer.conforms_fast:
-                    self._put(defer(event, bound, record.created, CallSite.of(record)))
+                    self._defer(event, bound, record)
                     return
                 self._put(
                     self._conformer.conform(event, event_time=record.created, bound=bound, cached_only=True)
                 )
             except UnavailableError:
-                self._put(defer(event, bound, record.created, CallSite.of(record)))
+                self._defer(event, bound, record)
         except RejectedError as error:
             self._rejections.reject(event, error, CallSite.of(record))
+
+    def _defer(self, event: Event, bound: Mapping[str, Any], record: logging.LogRecord) -> None:
+        """Queues a snapshot of an event."""
+        site = CallSite.of(record)
+        self._put(defer(event, bound, record.created, site, max_bytes=self._max_message_bytes))
 
     def _put(self, item: Item) -> None:
         """Queues what a logging call made."""

@@ -8,9 +8,9 @@ from typing import Any
 
 from pythonjsonlogger.json import JsonFormatter
 
-from .conformance import ConfigurationError, NotJSONError
-from .conformance.conversions import class_name
-from .conformance.jsondata import plain
+from .conformance import ConfigurationError, MessageTooLargeError, NotJSONError
+from .conformance.conversions import as_dict, class_name
+from .conformance.jsondata import key, plain
 from .options import plain_options
 
 Event = dict[str, Any]
@@ -63,6 +63,9 @@ _OPTIONS = (
 
 
 _IDENTITY = ("stream", "id", "dt")
+_MAX_NAMES = 1_000
+_MAX_SHOWN = 1_000_000
+"""Bytes of JSON of an ordinary record's extra, beyond which it shows as its class."""
 
 
 class EventFormatter(JsonFormatter):
@@ -124,7 +127,7 @@ class EventFormatter(JsonFormatter):
         self._renamed = {name: tuple(renamed[name].split(".")) for name in renamed}
         for name, path in self._renamed.items():
             _check_path(name, path, static_fields)
-        self._not_fields = self.reserved_attrs | FRAMEWORK_ATTRS | set(ignored_attrs)
+        self._is_field = _FieldNames(self.reserved_attrs | FRAMEWORK_ATTRS | set(ignored_attrs))
         self._adds = bool(self._required_fields or self.static_fields)
         self._ordinary = JsonFormatter(
             fmt, datefmt, style, validate, rename_fields=rename_fields, static_fields=static_fields, **options
@@ -154,19 +157,16 @@ class EventFormatter(JsonFormatter):
         attributes = record.__dict__
         if "$schema" in attributes:
             return self._side_by_side(record)
+        # By their real classes: either may be any object, and what it claims to be is code of others.
         whole = attributes.get("event")
-        if whole is not None and issubclass(type(whole), Mapping) and "$schema" in _plainly(whole):
-            return _plainly(whole)
-        # By its real class: a message may be any object, and what it claims to be is code of others.
-        if (message := _dict_of(record.msg)) is not None and "$schema" in message:
-            return message
-        return None
+        if whole is not None and (event := as_dict(whole)) is not None and _names_schema(event):
+            return event
+        message: Any = record.msg
+        return message if issubclass(type(message), dict) and _names_schema(message) else None
 
     def _side_by_side(self, record: logging.LogRecord) -> Event:
-        skipped = self._not_fields
-        return {
-            name: value for name, value in record.__dict__.items() if name not in skipped and name[:1] != "_"
-        }
+        is_field = self._is_field
+        return {name: value for name, value in record.__dict__.items() if is_field[name]}
 
     def _ordinary_fields(self, record: logging.LogRecord) -> Event:
         """The extras of a record that was never meant to be an event.
@@ -180,7 +180,7 @@ class EventFormatter(JsonFormatter):
             if name not in ("$schema", "dt")
         }
         meta = extras.pop("meta", None)
-        if isinstance(meta, dict):
+        if type(meta) is dict:
             extras["meta"] = {name: value for name, value in meta.items() if name not in _IDENTITY}
         return extras
 
@@ -199,7 +199,8 @@ class EventFormatter(JsonFormatter):
 
     def _attribute(self, record: logging.LogRecord, name: str) -> Any:
         if name == "message":
-            if "$schema" in (_dict_of(record.msg) or ()):
+            message: Any = record.msg
+            if issubclass(type(message), dict) and _names_schema(message):
                 return None  # it is the event itself
             return record.getMessage().encode(errors="replace").decode()
         if name == "asctime":
@@ -211,21 +212,29 @@ class EventFormatter(JsonFormatter):
         return getattr(record, name, None)
 
 
-def _dict_of(message: Any) -> Event | None:
-    return _plainly(message) if issubclass(type(message), dict) else None
+class _FieldNames(dict[Any, bool]):
+    """Which attributes of a record are fields of an event; worked out once for each name."""
+
+    def __init__(self, not_fields: Iterable[str]) -> None:
+        self._not_fields = frozenset(not_fields)
+
+    def __missing__(self, name: Any) -> bool:
+        if type(name) is not str:
+            return True  # no attribute of anybody's: the event is refused for it, with the place
+        is_field = name not in self._not_fields and name[:1] != "_"
+        if len(self) < _MAX_NAMES:
+            self[name] = is_field
+        return is_field
 
 
-def _plainly(event: Any) -> Event:
-    """An event as a dict that is nothing else."""
-    if type(event) is dict:
-        return event
-    return dict(dict.items(event)) if issubclass(type(event), dict) else dict(event)
+def _names_schema(event: Any) -> bool:
+    return dict.__contains__(event, "$schema")
 
 
 def _showable(value: Any) -> Any:
     try:
-        return plain(value)
-    except NotJSONError:
+        return plain(value, _MAX_SHOWN)
+    except (NotJSONError, MessageTooLargeError):
         return f"<{class_name(value)}>"
 
 
@@ -241,9 +250,18 @@ def _check_path(name: str, path: tuple[str, ...], static_fields: Mapping[str, An
 
 
 def merged(under: Mapping[str, Any], over: dict[str, Any]) -> Event:
-    """`over`, with what it lacks from `under`; objects in both are merged."""
+    """`over`, with what it lacks from `under`; objects in both are merged.
+
+    Where `over` has a key that can not be sent, it is returned as it is, to be refused: to look such a key up
+    would be to call methods of its class.
+    """
     result = dict(under)
-    for name, value in dict.items(over):
+    for name, value in list(dict.items(over)):  # another thread may change it meanwhile
+        if type(name) is not str:
+            try:
+                name = key(name)
+            except NotJSONError:
+                return over
         below = result.get(name)
         if type(below) is dict and issubclass(type(value), dict):
             value = merged(below, value)

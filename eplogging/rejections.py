@@ -11,7 +11,7 @@ from .errorevents import ErrorEvents
 from .items import Deferred, defer, stream_of
 from .metrics import Counters
 from .records import Event
-from .redaction import Redaction
+from .redaction import STREAM, Redaction
 from .reports import NO_CALL_SITE, REPORTS, CallSite, OncePerMinute, report
 
 _MAX_NAME = 250
@@ -57,7 +57,7 @@ class Rejections:
         what = "error event" if is_error_event else "event"
         text = f"{what} rejected ({error.reason}) by {site}: {shown}"
         if stream:
-            text += f" [stream {stream[:_MAX_NAME]}]"
+            text += f" [stream {self._redaction.shown(STREAM, stream)[:_MAX_NAME]}]"
         report(REPORTS, logging.ERROR, text, site, conformance_error=shown)
         if self._error_events is not None and not is_error_event:
             self._tell(self._error_events.make(event, shown), site)
@@ -75,10 +75,11 @@ class Rejections:
             error: what the broker, or librdkafka, said.
         """
         self._counters.reject(reason, message.stream)
+        stream, topic = (self._redaction.shown(STREAM, name) for name in (message.stream, message.topic))
         self._refusals.tell(
             logging.ERROR,
             f"{reason} {message.topic}",
-            f"message refused ({reason}) on topic {message.topic}: {error} [stream {message.stream}]",
+            f"message refused ({reason}) on topic {topic}: {error} [stream {stream}]",
         )
         if self._error_events is not None and message.stream != self._error_events.stream:
             self._tell(self._error_events.of_message(message, reason, error), NO_CALL_SITE)

@@ -6,12 +6,16 @@ handler, which waits for the listener. `Logger.log` takes that lock; what is her
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import sys
 import time
+import traceback
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from .conformance.notices import MAX_TEXT, described, tell
+from .conformance.conversions import class_name, told_by
+from .conformance.notices import MAX_TEXT, described, escaped, tell
 
 REPORTS = logging.getLogger("eplogging")
 KAFKA_LOG = logging.getLogger("eplogging.kafka")
@@ -26,6 +30,7 @@ __all__ = [
     "KafkaLog",
     "OncePerMinute",
     "described",
+    "print_error",
     "report",
 ]
 
@@ -62,6 +67,14 @@ def report(
         **extra: attributes for the record.
     """
     tell(logger, level, text, site, **extra)
+
+
+def print_error(error: BaseException, site: CallSite) -> None:
+    """Writes to stderr what was raised where it never should be, without asking the exception itself."""
+    told = escaped(f"{class_name(error)}: {told_by(error)}"[:MAX_TEXT])
+    with contextlib.suppress(Exception):  # stderr may be closed, or gone
+        trace = "".join(traceback.format_tb(error.__traceback__))
+        sys.stderr.write(f"--- Logging error ---\n{trace}{told}\nLogged by {escaped(str(site))}\n")
 
 
 class OncePerMinute:

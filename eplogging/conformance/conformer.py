@@ -6,16 +6,19 @@ listener and for users who have no logging at all.
 
 from __future__ import annotations
 
+import operator
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from importlib.util import find_spec
 from typing import Any, Literal
 
 from . import fields, jsondata
+from .conversions import as_dict, class_name
 from .errors import (
     ConfigurationError,
     ConformanceError,
+    MessageTooLargeError,
     NotJSONError,
     SchemaTitleError,
     SchemaURIError,
@@ -30,6 +33,13 @@ from .serialization import Writer, fast_writer
 from .settings import Stream
 from .streams import Source, Streams
 
+_call: Callable[..., Any] = getattr(operator, "call", lambda function, event: function(event))
+"""Of Python 3.11 and later it is written in C; before, another thread may run between two calls of it."""
+
+_WORDIER = 3
+"""How many times as long what `fast_writer` writes may be as `JSON.stringify` has it: -0.0 is 0 there."""
+
+_new = tuple.__new__  # what a NamedTuple's own constructor calls
 _MAX_TEXT = 1_900
 _META_DT = ("meta", "dt")
 _MAX_AHEAD = 3_600_000
@@ -129,7 +139,8 @@ class Conformer:
             UnavailableError: a look-up got no answer, or (`NotCachedError`) is needed and not allowed.
             ValueError: `event_time` names no instant.
         """
-        event = _object(event)
+        if type(event) is not dict:
+            event = _object(event)
         schema_uri, stream_name = identify(event)
         try:
             schema = self._schemas.get(schema_uri, cached_only=cached_only)  # R1
@@ -143,7 +154,15 @@ class Conformer:
         except ConformanceError as error:
             error.schema_uri, error.stream = schema_uri, stream_name
             raise
-        return Message(stream.topic, key, value, self._timestamp(filled, valid), stream.name)  # R8
+        except RecursionError:
+            raise NotJSONError(
+                "the event, or what its schema asks of it, is nested too deep for this place in the program; "
+                "send a flatter event",
+                schema_uri=schema_uri,
+                stream=stream_name,
+            ) from None
+        timestamp = self._timestamp(filled, valid)
+        return _new(Message, (stream.topic, key, value, timestamp, stream.name))  # R8
 
     def _validated(self, filled: fields.Filled, schema: Schema) -> tuple[dict[str, Any], bytes, Writer]:
         """The event with its schema's defaults, valid, beside its bytes and what writes parts of it."""
@@ -152,15 +171,40 @@ class Conformer:
             try:
                 if compiled.fill_defaults is not None:
                     event = compiled.fill_defaults(event)
-                value = fast_writer(event)  # first, as it bounds the depth that the validator walks through
-                if compiled.vouches(event):
+                # Written first, as that bounds the depth that the validator walks through; and both in one go
+                # within C, so that no other thread changes the event in between.
+                value, is_good = map(_call, (fast_writer, compiled.vouches), (event, event))
+                if is_good:
                     return event, value, fast_writer
+                if len(value) > _WORDIER * self._max_message_bytes:
+                    check_size(value, None, self._max_message_bytes)  # it is not looked at a second time
             except (TypeError, ValueError, RecursionError):
                 pass  # the careful way tells what is wrong, and where
-        event, violations = _judge(jsondata.plain(filled.event), schema)
+        return self._validated_with_care(filled.event, schema)
+
+    def _validated_with_care(
+        self, event: dict[str, Any], schema: Schema
+    ) -> tuple[dict[str, Any], bytes, Writer]:
+        """Likewise, for an event that may hold anything: it is copied, and told what is wrong with it."""
+        event = self._completed(event, schema)
+        value = jsondata.stringify(event)
+        check_size(
+            value, None, self._max_message_bytes
+        )  # first: what is too large is not worth a description
+        violations = _violations(event, schema)
         if violations:
             raise ValidationError(_text(event, violations), violations=violations)
-        return event, jsondata.stringify(event), jsondata.stringify
+        return event, value, jsondata.stringify
+
+    def _completed(self, event: Mapping[str, Any], schema: Schema) -> dict[str, Any]:
+        """A plain copy of the event, with its schema's defaults."""
+        copy: dict[str, Any] = jsondata.plain(event, self._max_message_bytes)
+        if schema.compiled.fill_defaults is None:
+            return copy
+        filled = schema.compiled.fill_defaults(copy)
+        if filled is not copy:
+            jsondata.refuse_depth(filled)  # each default can be sent by itself
+        return filled
 
     def _timestamp(self, filled: fields.Filled, event: Mapping[str, Any]) -> int:
         """The message timestamp: the instant of `dt_field`; where there is none, the ingestion time.
@@ -180,8 +224,8 @@ class Conformer:
         event = _object(event)
         schema = self._schemas.get(_schema_uri(event))
         try:
-            return list(_judge(jsondata.plain(event), schema)[1])
-        except NotJSONError as error:
+            return _violations(self._completed(event, schema), schema)
+        except (NotJSONError, MessageTooLargeError) as error:
             return [Violation("", "json", str(error))]
 
     def precache(self) -> list[ConformanceError]:
@@ -235,17 +279,13 @@ def _object(event: Any) -> Mapping[str, Any]:
     Raises:
         NotJSONError: the event is no JSON object.
     """
-    kind = type(event)
-    if kind is dict:
-        return event  # type: ignore[no-any-return]
-    try:
-        if issubclass(kind, Mapping):
-            return dict(dict.items(event) if issubclass(kind, dict) else event)
-    except Exception as error:
-        raise NotJSONError(
-            f"the event ({kind.__name__}) raised {type(error).__name__} when it was read"
-        ) from error
-    raise NotJSONError(f"the event is of type {kind.__name__}; an event is a JSON object: give a dict")
+    if type(event) is dict:
+        return event
+    found = as_dict(event)
+    if found is None:
+        name = class_name(event)
+        raise NotJSONError(f"the event is of type {name}; an event is a JSON object: give a dict")
+    return jsondata.members(found)
 
 
 def identify(event: Mapping[str, Any]) -> tuple[str, str]:
@@ -255,9 +295,13 @@ def identify(event: Mapping[str, Any]) -> tuple[str, str]:
         SchemaURIError: `$schema` is missing, empty or no string.
         StreamNameError: `meta` is no object, or `meta.stream` is missing, empty or no string.
     """
-    schema_uri = _schema_uri(event)
+    schema_uri = event.get("$schema")
+    if type(schema_uri) is not str or not schema_uri:
+        schema_uri = _schema_uri(event)
     meta: Any = event.get("meta")
-    stream = jsondata.text_of(dict.get(meta, "stream")) if issubclass(type(meta), dict) else None
+    stream = meta.get("stream") if type(meta) is dict else None
+    if type(stream) is not str:
+        stream = jsondata.text_of(dict.get(meta, "stream")) if issubclass(type(meta), dict) else None
     if not stream:
         raise StreamNameError(
             'the event names no stream; set meta.stream to a stream name, such as "meta": '
@@ -283,13 +327,10 @@ def _wrong_title(stream: Stream, schema: Schema, schema_uri: str) -> str:
     )
 
 
-def _judge(event: dict[str, Any], schema: Schema) -> tuple[dict[str, Any], list[Violation]]:
-    if schema.compiled.fill_defaults is not None:
-        event = schema.compiled.fill_defaults(event)
-    violations = schema.compiled.violations(event)
+def _violations(event: dict[str, Any], schema: Schema) -> list[Violation]:
+    violations = list(schema.compiled.violations(event))
     places = {violation.path for violation in violations}
-    violations += [found for found in fields.impossible_instants(event) if found.path not in places]
-    return event, violations
+    return violations + [found for found in fields.impossible_instants(event) if found.path not in places]
 
 
 def _text(event: Mapping[str, Any], violations: list[Violation]) -> str:

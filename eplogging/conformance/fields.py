@@ -7,13 +7,16 @@ event invalid.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
 from . import instants
+from .conversions import class_name, told_by
 from .errors import NotJSONError, Violation
+from .jsondata import Path, members
 
 Declares = Callable[[tuple[str, ...]], bool]
 
@@ -35,8 +38,13 @@ class FieldRules:
     declares: Declares
 
 
+_META = Path(None, "meta")
 _BATCH = 256
-_VARIANTS = "89ab" * 4
+_RANDOM = int("ffffffffffff0fff3fffffffffffffff" * _BATCH, 16)
+_FIXED = int("00000000000040008000000000000000" * _BATCH, 16)
+"""The bits of a batch of UUIDs that are random, and those that say that they are."""
+
+_parts_of = re.compile("(.{8})(.{4})(.{4})(.{4})(.{12})").findall
 _ids: list[str] = []
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_ids.clear)  # else parent and child would give the same ids
@@ -47,14 +55,10 @@ def new_id() -> str:
     try:
         return _ids.pop()
     except IndexError:
-        digits = os.urandom(16 * _BATCH).hex()
-        _ids.extend([_uuid4(digits[start : start + 32]) for start in range(32, len(digits), 32)])
-        return _uuid4(digits[:32])
-
-
-def _uuid4(digits: str) -> str:
-    variant = _VARIANTS[int(digits[16], 16)]
-    return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:]}"
+        bits = int.from_bytes(os.urandom(16 * _BATCH), "big") & _RANDOM | _FIXED
+        first, *others = map("-".join, _parts_of(bits.to_bytes(16 * _BATCH, "big").hex()))
+        _ids.extend(others)
+        return first
 
 
 class Filled(NamedTuple):
@@ -71,6 +75,9 @@ class Filled(NamedTuple):
     now: int
     meta_dt: int | None
     has_real_instants: bool
+
+
+_new = tuple.__new__  # what a NamedTuple's own constructor calls
 
 
 def fill(
@@ -97,7 +104,7 @@ def fill(
     """
     event = dict(event)
     given = event["meta"]
-    event["meta"] = meta = dict(given if type(given) is dict else dict.items(given))
+    event["meta"] = meta = dict(given) if type(given) is dict else members(given, _META)
     now = instants.now()
     real = True
     meta_dt: int | None = None
@@ -115,7 +122,7 @@ def fill(
         event["dt"] = instants.isoformat(happened)
     if bound:
         _merge(event, bound, (), rules.declares)
-    return Filled(event, now, meta_dt, real)
+    return _new(Filled, (event, now, meta_dt, real))
 
 
 def with_written_instants(event: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -124,10 +131,11 @@ def with_written_instants(event: Mapping[str, Any]) -> Mapping[str, Any]:
     Raises:
         NotJSONError: one of them is without a time zone.
     """
-    if isinstance(event.get("dt"), datetime):
+    if issubclass(type(event.get("dt")), datetime):
         event = {**event, "dt": _given(event["dt"], "/dt")[0]}
-    meta = event.get("meta")
-    if isinstance(meta, dict) and isinstance(meta.get("dt"), datetime):
+    meta: Any = event.get("meta")
+    if issubclass(type(meta), dict) and issubclass(type(dict.get(meta, "dt")), datetime):
+        meta = members(meta, _META)
         event = {**event, "meta": {**meta, "dt": _given(meta["dt"], "/meta/dt")[0]}}
     return event
 
@@ -140,7 +148,7 @@ def _given(instant: Any, path: str) -> tuple[Any, int | None, bool]:
             milliseconds = instants.to_milliseconds(instant)
             return instants.isoformat(milliseconds), milliseconds, True
         except Exception as error:  # its time zone is code of others, and may lead out of all years
-            raise NotJSONError(f"{path}: {error}") from None
+            raise NotJSONError(f"{path}: {told_by(error) or class_name(error)}") from None
     try:
         return instant, instants.parse(instant) if issubclass(kind, str) else None, True
     except ValueError:
@@ -153,8 +161,8 @@ def _merge(
     """Sets bound fields that the schema declares; what the event says is never overwritten."""
     for name, value in bound.items():
         here = (*path, name)
-        if isinstance(value, Mapping) and isinstance(target.get(name, {}), Mapping):
-            inner = dict(target.get(name, {}))
+        if type(value) is dict and issubclass(type(own := target.get(name, {})), dict):
+            inner = members(own)
             _merge(inner, value, here, declares)
             if inner:
                 target[name] = inner
@@ -170,9 +178,9 @@ def impossible_instants(event: Mapping[str, Any]) -> list[Violation]:
     """
     violations = []
     meta = event.get("meta")
-    for path, holder in (("/dt", event), ("/meta/dt", meta if isinstance(meta, Mapping) else {})):
+    for path, holder in (("/dt", event), ("/meta/dt", meta if type(meta) is dict else {})):
         text = holder.get("dt")
-        if isinstance(text, str):
+        if type(text) is str:
             try:
                 instants.parse(text)
             except ValueError as error:

@@ -36,12 +36,13 @@ def to_milliseconds(instant: datetime | float) -> int:
         if not _EARLIEST <= instant <= _LATEST:
             raise ValueError(f"{instant!r} is no instant between the years 1 and 9999, in seconds since 1970")
         return int(instant * 1000)
-    if instant.utcoffset() is None:
+    # By Python's own methods, as those of a subclass are code of others. The value itself is not told: it may
+    # be one of `redact_fields`.
+    if datetime.utcoffset(instant) is None:
         raise ValueError(
-            f"{instant.isoformat()} has no time zone, so it is no instant; give one, such as "
-            "datetime.now(timezone.utc)"
+            "it has no time zone, so it is no instant; give one, such as datetime.now(timezone.utc)"
         )
-    return (instant - _EPOCH) // timedelta(milliseconds=1)
+    return datetime.__sub__(instant, _EPOCH) // _MILLISECOND
 
 
 def isoformat(milliseconds: int) -> str:

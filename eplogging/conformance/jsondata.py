@@ -8,20 +8,25 @@ NaN as `NaN` or `null`, and pass over keys that are no strings.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from decimal import Decimal
 from enum import Enum
+from gc import get_referents
 from json.encoder import JSONEncoder, encode_basestring
 from typing import Any
 
-from .conversions import class_name, converted
-from .errors import NotJSONError
+from .conversions import class_name, converted, size_of_buffer
+from .errors import MessageTooLargeError, NotJSONError
 
 MAX_DEPTH = 64
 """Levels of objects and arrays in an event, itself included; deeper ones are rejected."""
 
 MIN_INTEGER, MAX_INTEGER = -(2**63), 2**63 - 1
 """Consumers read integers into 64-bit longs."""
+
+MAX_BYTES = 16 * 1024 * 1024
+"""Bytes of JSON that a value may take where no `message.max.bytes` is told: what its parts share counts
+each time, and a few lists of lists may so be more than any memory holds."""
 
 _SAFE_INTEGER = 2**53
 
@@ -59,7 +64,46 @@ def text_of(value: Any) -> str | None:
     return str.__str__(value) if issubclass(kind, str) else None
 
 
-def plain(value: Any) -> Any:
+def refuse_depth(value: Any) -> None:
+    """Looks only at how deep plain data is, level by level.
+
+    Raises:
+        NotJSONError: it is nested too deep.
+    """
+    level = [value]
+    for _ in range(MAX_DEPTH):
+        level = get_referents(*level)
+    if any(type(inner) in (dict, list) for inner in level):
+        raise NotJSONError(
+            f"with the defaults of its schema the event is nested more than {MAX_DEPTH} levels deep; send a "
+            "flatter event, or give the schema flatter defaults"
+        )
+
+
+class _Room:
+    """Bytes of JSON that are left for what is copied.
+
+    They are counted too low rather than too high, so that nothing is refused that fits: what holds a value
+    counts one byte for it, and what is around it; a text counts the others that it takes itself.
+    """
+
+    __slots__ = ("left", "limit")
+
+    def __init__(self, limit: int) -> None:
+        self.left = self.limit = limit
+
+    def take(self, size: int) -> None:
+        """Takes room for what is copied."""
+        self.left -= size
+        if self.left < 0:
+            raise MessageTooLargeError(
+                f"the event takes more than the {self.limit:,} bytes that are allowed (what it holds several "
+                "times counts each time); send less in one event, or raise message.max.bytes here, on the "
+                "topic and on the brokers"
+            )
+
+
+def plain(value: Any, max_bytes: int = MAX_BYTES) -> Any:
     """Copies a value into plain JSON data: dict, list, str, int, float, bool and None, nothing else.
 
     What JSON has no form for is converted as python-json-logger converts it, except that no
@@ -67,21 +111,29 @@ def plain(value: Any) -> Any:
 
     Args:
         value: an event, or any part of one. It is not changed.
+        max_bytes: bytes of JSON after which the copy is given up.
 
     Returns:
         The copy. It shares nothing mutable with `value`.
 
     Raises:
+        MessageTooLargeError: its JSON would take more than `max_bytes`.
         NotJSONError: for NaN, infinities, integers beyond 64 bits, keys that are no strings,
             lone surrogates, circular or too deep structures, and classes without a conversion;
             the message names the place as a JSON Pointer.
     """
-    return _plain(value, None, 0)
+    try:
+        return _plain(value, None, 0, _Room(max_bytes))
+    except RecursionError:  # objects that are converted into each other, or a caller that is deep itself
+        raise NotJSONError(
+            "the event is nested too deep for this place in the program; send a flatter event"
+        ) from None
 
 
-def _plain(value: Any, path: Path | None, depth: int) -> Any:
+def _plain(value: Any, path: Path | None, depth: int, room: _Room) -> Any:
     kind = type(value)
     if kind is str:
+        room.left -= len(value) + 1
         return value if value.isascii() else _encodable(value, path)
     if kind is int:
         return value if MIN_INTEGER <= value <= MAX_INTEGER else _refuse_integer(path)
@@ -96,23 +148,32 @@ def _plain(value: Any, path: Path | None, depth: int) -> Any:
             "send a flatter event without references to its own parts"
         )
     if issubclass(kind, dict):
-        return _plain_object(value, path, depth + 1)
+        return _plain_object(value, path, depth + 1, room)
     if issubclass(kind, (list, tuple)):
-        items: Iterable[Any] = list.__iter__(value) if issubclass(kind, list) else tuple.__iter__(value)
-        return [_plain(item, Path(path, index), depth + 1) for index, item in enumerate(items)]
-    return _plain(_converted(value, path), path, depth + 1)
+        items: list[Any] = list.copy(value) if issubclass(kind, list) else [*tuple.__iter__(value)]
+        copies = [_plain(item, Path(path, index), depth + 1, room) for index, item in enumerate(items)]
+        room.take(2 * len(items))  # a digit and a comma each
+        return copies
+    return _plain(_converted(value, path, room), path, depth + 1, room)
 
 
-def _plain_object(value: Any, path: Path | None, depth: int) -> dict[str, Any]:
+def _plain_object(value: Any, path: Path | None, depth: int, room: _Room) -> dict[str, Any]:
     copy = {}
-    for name, item in list(dict.items(value)):  # another thread may change it meanwhile
-        kind = type(item)
+    members = list(dict.items(value))  # another thread may change it meanwhile
+    size = 5 * len(members)  # `"":0,` each
+    for name, item in members:
+        if type(name) is not str or not name.isascii():
+            name = key(name, path)
+        size += len(name)
         # Most values are short texts: they are spared a call, and a path that no error will show.
-        if kind is not str or not item.isascii():
-            item = _plain(item, Path(path, name), depth)
-        copy[name if type(name) is str and name.isascii() else _key(name, path)] = item
-    if len(copy) != dict.__len__(value):
+        if type(item) is str and item.isascii():
+            size += len(item) + 1
+        else:
+            item = _plain(item, Path(path, name), depth, room)
+        copy[name] = item
+    if len(copy) != len(members):
         raise NotJSONError(f"{path or '/'} has two keys with the same text; leave one out")
+    room.take(size)
     return copy
 
 
@@ -127,7 +188,23 @@ def _encodable(text: str, path: Path | None) -> str:
     return text
 
 
-def _key(name: Any, path: Path | None) -> str:
+def members(value: Any, path: Path | None = None) -> dict[str, Any]:
+    """A dict's members in a new dict that is nothing else, and whose keys are plain texts.
+
+    Raises:
+        NotJSONError: a key is no text.
+    """
+    if type(value) is dict:
+        return dict(value)  # a key keeps its hash: it is not asked for it
+    return {name if type(name) is str else key(name, path): item for name, item in list(dict.items(value))}
+
+
+def key(name: Any, path: Path | None = None) -> str:
+    """A key as it is sent.
+
+    Raises:
+        NotJSONError: it is no text, or has lone surrogates.
+    """
     if type(name) is str:
         return name if name.isascii() else _encodable(name, Path(path, "<key>"))
     if issubclass(type(name), str) and not issubclass(type(name), Enum):
@@ -152,11 +229,14 @@ def _number(value: float, path: Path | None) -> int | float:
     return int(value) if abs(value) <= _SAFE_INTEGER else int(Decimal(repr(value)))
 
 
-def _converted(value: Any, path: Path | None) -> Any:
+def _converted(value: Any, path: Path | None, room: _Room) -> Any:
     """One step from an object to something simpler, as python-json-logger takes it."""
     name = class_name(value)
     try:
+        room.take(size_of_buffer(value))
         return converted(value)
+    except MessageTooLargeError:
+        raise
     except TypeError:
         raise NotJSONError(
             f"{path or '/'} is of type {name}, which JSON has no form for; convert it before it is logged"

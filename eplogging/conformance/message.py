@@ -52,7 +52,7 @@ def message_key(event: Mapping[str, Any], key_fields: KeyFields, write: Writer) 
     for name, path in key_fields:
         value: Any = event
         for part in path:
-            if not isinstance(value, dict) or part not in value:
+            if type(value) is not dict or part not in value:
                 raise MessageKeyError(
                     f"the stream's message_key_fields ask for {'.'.join(path)!r} (as {name!r} in the "
                     "message key), "
@@ -60,18 +60,24 @@ def message_key(event: Mapping[str, Any], key_fields: KeyFields, write: Writer) 
                 )
             value = value[part]
         key[name] = value
-    return write(key)
+    try:
+        return write(key)
+    except TypeError as error:
+        raise MessageKeyError(
+            "another thread put something else into the event where its message key comes from, after it was "
+            "validated; give each event objects of its own"
+        ) from error
 
 
 def instant_at(event: Mapping[str, Any], path: tuple[str, ...]) -> int | None:
     """The instant at a path (`dt_field`) in milliseconds since the epoch, or None where there is none."""
     value: Any = event
     for part in path:
-        if not isinstance(value, dict) or part not in value:
+        if type(value) is not dict or part not in value:
             return None
         value = value[part]
     try:
-        return instants.parse(value) if isinstance(value, str) else None
+        return instants.parse(value) if type(value) is str else None
     except ValueError:
         return None
 

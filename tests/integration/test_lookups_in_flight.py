@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections import defaultdict
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import yaml
 
+from eplogging.conformance import UnavailableError
 from eplogging.sinks import MemorySink
 from tests.support.application import SCHEMAS, STREAMS, Application, application, basic, keywords, wait_until
 from tests.support.schemaserver import API_PATH, SchemaServer
 
+BASIC = "/schemas/sample/basic/1.0.0.yaml"
 OTHER = "/schemas/sample/other/1.0.0.yaml"
 
 
@@ -29,13 +33,17 @@ def server(schema_server: SchemaServer) -> SchemaServer:
 
 
 @pytest.fixture
-def app(server: SchemaServer, sink: MemorySink, monkeypatch: pytest.MonkeyPatch) -> Iterator[Application]:
+def options(server: SchemaServer, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     monkeypatch.setattr("eplogging.lookups.FIRST_PAUSE", 0.05)
-    options = keywords(http={"timeout": 2}, stream_config_retries=0)
-    options |= {
+    locations = {
         "schema_base_uris": [f"{server.url}/schemas"],
         "stream_config_uri": server.stream_config_uri,
     }
+    return keywords(http={"timeout": 2}, stream_config_retries=0, **locations)
+
+
+@pytest.fixture
+def app(options: dict[str, Any], sink: MemorySink) -> Iterator[Application]:
     with application(sink=sink, **options) as app:
         yield app
 
@@ -129,3 +137,53 @@ def test_a_deferred_event_keeps_its_time_and_context(
     events = [json.loads(message.value) for message in sink.messages]
     assert [event["meta"]["request_id"] for event in events] == ["r1", "r2"]
     assert all(event["dt"] <= event["meta"]["dt"] for event in events)
+
+
+def test_what_fails_at_the_start_is_looked_up_again_without_any_event(
+    options: dict[str, Any], server: SchemaServer, sink: MemorySink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("eplogging.listener._IDLE_PAUSE", 0.01)
+    server.fail(BASIC)
+    with application(sink=sink, schema_precache_uris=["/sample/basic/1.0.0"], **options) as app:
+
+        def is_known() -> bool:
+            try:
+                return bool(app.handler._conformer.conform(basic(), cached_only=True))
+            except UnavailableError:
+                return False
+
+        app.handler.start()
+        wait_until(lambda: server.counts[BASIC] >= 3, "it is looked up thrice")
+        assert not is_known()
+        server.heal()
+        wait_until(is_known, "it is looked up")
+        assert app.stats.accepted == 0
+        asked = len(server.requests)
+        server.down()
+        app.logger.info("first", extra=basic(1))
+        assert app.handler.flush()
+        assert (by_stream(sink), len(server.requests)) == ({"sample.basic": [1]}, asked)
+    assert "schema_precache_uris could not be looked up" in app.reports.lines[0]
+
+
+def test_a_flush_that_waits_for_a_look_up_holds_up_no_other_stream(
+    options: dict[str, Any], server: SchemaServer, sink: MemorySink
+) -> None:
+    with application(sink=sink, queue_size=5, **options) as app:
+        app.logger.info("known", extra=basic(0))
+        assert app.handler.flush(10)
+        server.fail(OTHER)
+        app.logger.info("waits", extra=other(0))
+        results: list[bool] = []
+        flushing = threading.Thread(target=lambda: results.append(app.handler.flush(30)))
+        flushing.start()
+        wait_until(lambda: app.handler._listener._flushes, "the listener has the request")
+        for number in range(1, 51):
+            app.logger.info("flows", extra=basic(number))
+            wait_until(lambda number=number: number in by_stream(sink)["sample.basic"], "it is sent")  # type: ignore[misc]
+        assert results == [] and app.stats.pending == 1
+        server.heal()
+        flushing.join(10)
+        assert results == [True]
+    assert by_stream(sink) == {"sample.other": [0], "sample.basic": [*range(51)]}
+    assert app.stats.dropped == {}

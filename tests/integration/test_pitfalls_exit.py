@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import logging
 import logging.config
@@ -9,9 +10,13 @@ import signal
 import socket
 import threading
 import time
+from importlib.util import find_spec
+from typing import Any
 
 import pytest
 
+from eplogging.conformance import Message
+from eplogging.sinks import MemorySink
 from eplogging.testing import MockKafka
 from tests.support.application import (
     Collected,
@@ -20,6 +25,7 @@ from tests.support.application import (
     basic,
     dict_config,
     keywords,
+    page,
     to_kafka,
     wait_until,
 )
@@ -95,6 +101,8 @@ class Chatty:
     def poll(self): logging.getLogger("app.sink").info("polling")
     def flush(self, timeout): logging.getLogger("app.sink").info("flushing"); return True
     def close(self): logging.getLogger("app.sink").info("closing", extra=basic(99)); return []
+    def barrier(self): return None
+    def is_past(self, barrier): return True
     def forked(self): pass
 handler = next(h for h in logging.getLogger().handlers if hasattr(h, "stats"))
 handler._sink = handler._listener._delivery._sink = Chatty()
@@ -139,6 +147,43 @@ def test_close_keeps_its_deadline(broker: str, how: str, kafka: MockKafka, kafka
         assert app.stats.delivered == before
     [line] = [line for line in app.reports.lines if "dropped" in line]
     assert "20 of sample.basic" in line
+
+
+def test_close_keeps_its_deadline_when_the_sink_blocks() -> None:
+    """P18: what the sink holds up is told as pending, once; what is queued behind it is dropped."""
+
+    class Blocking(MemorySink):
+        def send(self, message: Message, mark: Any = None) -> None:
+            if not gate.is_set():
+                blocked.set()
+                gate.wait(30)
+            super().send(message, mark)
+
+    gate, blocked, sink = threading.Event(), threading.Event(), Blocking()
+    gate.set()
+    with application(sink=sink, **keywords(flush_timeout=0.5)) as app:
+        for event in (basic(), page()):
+            app.logger.info("known", extra=event)
+        assert app.handler.flush(10)
+        gate.clear()
+        try:
+            for event in (basic(1), basic(2), page(), basic(3), page()):
+                app.logger.info("held up", extra=event)
+            assert blocked.wait(10)
+            started = time.monotonic()
+            app.handler.close()
+            took = time.monotonic() - started
+            stats = app.stats
+        finally:
+            gate.set()
+        wait_until(lambda: app.stats.pending == 0, "what was pending is sent after all")
+    assert 0.5 <= took < 1.4
+    assert (stats.accepted, stats.delivered, stats.pending) == (7, 2, 1)
+    assert stats.dropped == {("closed", "sample.basic"): 2, ("closed", "sample.page"): 2}
+    [dropped, pending] = app.reports.lines
+    assert "2 of sample.basic (closed)" in dropped and "2 of sample.page (closed)" in dropped
+    assert "did not end in time" in pending and "1 events are pending" in pending
+    assert (app.stats.delivered, app.stats.dropped) == (3, stats.dropped)
 
 
 def test_flush_keeps_its_deadline_and_says_so(kafka: MockKafka, kafka_proxy: TcpProxy) -> None:
@@ -243,6 +288,158 @@ def test_a_signal_handler_that_logs_within_a_logging_call(kafka: MockKafka) -> N
         assert len(interrupted) >= 100
         assert app.stats.delivered == app.stats.accepted == number + len(interrupted)
     assert len(set(numbers(kafka))) == number + len(interrupted)
+
+
+def test_destructors_that_log_within_logging_calls(kafka: MockKafka) -> None:
+    """P10: garbage is collected wherever memory is taken, in the midst of `put` and of a thread's start, too.
+
+    What a destructor logs in a thread of eplogging's own is the next test's.
+    """
+    finished = run(
+        """
+import gc, json
+from eplogging.guard import STATE
+THREADS, LOOPS = 4, 2_000
+within, logged = [], []
+
+class Cycle:
+    def __init__(self, number):
+        self.itself, self.number = self, number
+    def __del__(self):
+        if threading.current_thread().name.startswith("eplogging"):
+            return
+        within.append(STATE.depth)
+        log(self.number)
+
+def log(number):
+    logged.append(number)
+    logger.info("x", extra=basic(number))
+
+def work(thread):
+    for number in range(thread * LOOPS, (thread + 1) * LOOPS):
+        Cycle(1_000_000 + number)
+        log(number)
+
+logger = configure(on_full="block", block_timeout=30)
+gc.set_threshold(20, 2, 2)
+threads = [threading.Thread(target=work, args=(number,)) for number in range(THREADS)]
+for thread in threads: thread.start()
+for thread in threads: thread.join()
+gc.collect()
+gc.set_threshold(700, 10, 10)
+handler = logging.getLogger().handlers[0]
+assert handler.flush(20), handler.stats()
+print(json.dumps([sorted(logged), sum(map(bool, within)), handler.stats().accepted]))
+""",
+        kafka.bootstrap_servers,
+        timeout=60,
+    )
+    logged, within, accepted = json.loads(finished.stdout)
+    assert within > 500
+    assert len(logged) == accepted >= 8000 + within
+    assert numbers(kafka) == logged
+
+
+@pytest.mark.xfail(strict=True, reason="what is logged in a thread of eplogging's own is never an event")
+def test_a_destructor_that_logs_in_the_listener_s_thread() -> None:
+    """P10: garbage of the application's is collected in any thread; what it logs is an event, or counted."""
+
+    class Cycle:
+        def __init__(self) -> None:
+            self.itself = self
+
+        def __del__(self) -> None:
+            threads.append(threading.current_thread().name)
+            logging.getLogger("app").info("collected", extra=basic(2))
+
+    class Collecting(MemorySink):
+        def send(self, message: Message, mark: Any = None) -> None:
+            super().send(message, mark)
+            gc.collect()
+
+    threads: list[str] = []
+    sink = Collecting()
+    gc.disable()
+    try:
+        with application(sink=sink, **keywords()) as app:
+            Cycle()
+            app.logger.info("x", extra=basic(1))
+            wait_until(lambda: threads, "it is collected")
+            assert app.handler.flush()
+            assert app.stats.accepted == 2
+    finally:
+        gc.enable()
+    assert threads == ["eplogging-listener"]
+    assert [json.loads(message.value)["number"] for message in sink.messages] == [1, 2]
+
+
+@pytest.mark.xfail(
+    find_spec("jsonschema_rs") is not None,
+    strict=True,
+    reason="conform calls strftime, which imports a module where none can be imported any more",
+)
+def test_destructors_that_log_while_the_interpreter_ends(kafka: MockKafka) -> None:
+    """P25: the handler is closed then; what they log is counted, and nothing is raised."""
+    finished = run_python(
+        PRELUDE
+        + """
+from eplogging.conformance import instants
+class Late:
+    def __init__(self):
+        self.logger, self.basic, self.stats, self.write = log, basic, handler.stats, os.write
+        self.next_second = instants._seconds.clear
+    def __del__(self):
+        for number in range(3):
+            self.next_second()
+            self.logger.info("late", extra=self.basic(number))
+        self.write(1, repr(dict(self.stats().dropped)).encode())
+log = configure()
+handler = logging.getLogger().handlers[0]
+log.info("x", extra=basic(7))
+late = Late()
+""",
+        kafka.bootstrap_servers,
+        env=STRICT,
+    )
+    assert (finished.code, finished.stdout) == (0, "{('closed', 'sample.basic'): 3}")
+    assert finished.stderr.count("\n") == 1 and "1 of sample.basic (closed)" in finished.stderr
+    assert numbers(kafka) == [7]
+
+
+@pytest.mark.xfail(strict=True, reason="Lookups, tell and close use globals that are gone")
+def test_closing_when_globals_are_gone_delivers_still() -> None:
+    """P25: whatever goes last may close the handler, when `time`, `threading` and `logging` are empty.
+
+    So it is where `logging.shutdown` does not run; the listener's thread can do nothing any more then.
+    """
+    finished = run_python(
+        PRELUDE.replace("KAFKA = sys.argv[1]", "import time")
+        + """
+from tests.support.sinks import HeldSink
+class Last:
+    def __init__(self): self.handler, self.sink, self.write, self.time = handler, sink, os.write, time
+    def __del__(self):
+        assert self.time.monotonic is None
+        self.sink.released.set()
+        try:
+            self.handler.close()
+        except TypeError:  # of `logging.Handler`, whose globals are gone, too
+            pass
+        stats = self.handler.stats()
+        self.write(1, f"{stats.delivered} delivered, {stats.pending} pending".encode())
+sink = HeldSink()
+config = dict_config(keywords(flush_timeout=3), root=True)
+config["handlers"]["events"]["sink"] = sink
+logging.config.dictConfig(config)
+handler = logging.getLogger().handlers[0]
+for n in range(5): logging.info("x", extra=basic(n))
+while len(sink.held) < 5: time.sleep(0.01)
+atexit.unregister(logging.shutdown)
+time.last = Last()
+""",
+        env=STRICT,
+    )
+    assert finished == ("5 delivered, 0 pending", "", 0)
 
 
 def test_after_close_other_handlers_still_get_every_record() -> None:

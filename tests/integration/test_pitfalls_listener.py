@@ -31,6 +31,7 @@ def test_a_sink_that_raises_ends_nothing(method: str) -> None:
         app.logger.info("first", extra=basic(1))
         wait_until(lambda: app.stats.pending == 0, "the first event is settled")
         app.handler.flush(0.2)
+        wait_until(lambda: sink.raised or method == "close", f"{method} raised")
         assert len(listener_threads()) == 1
         sink.methods.clear()
         app.logger.info("second", extra=basic(2))

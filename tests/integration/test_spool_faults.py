@@ -24,6 +24,7 @@ from confluent_kafka import KafkaError, KafkaException, Producer
 
 import eplogging
 from eplogging.metrics import Stats
+from eplogging.sinks import MemorySink
 from eplogging.spool import Row, Spool
 from eplogging.testing import MockKafka
 from tests.support.application import SCHEMAS, application, basic, keywords, page, to_kafka, wait_until
@@ -41,6 +42,13 @@ WAYS: dict[str, dict[str, Any]] = {"none": {}, "spill": {"spool": True}, "durabl
 def way(request: pytest.FixtureRequest, tmp_path: Path) -> dict[str, Any]:
     """Without a spool, with one, and with everything in it."""
     return {**request.param, "spool": tmp_path / "spool"} if request.param else {}
+
+
+@pytest.fixture
+def kafka() -> Iterator[MockKafka]:
+    with MockKafka() as cluster:
+        cluster.create_topic(TOPIC, 4)
+        yield cluster
 
 
 @pytest.fixture
@@ -98,9 +106,8 @@ sys.stdin.read()
 
 
 @pytest.mark.parametrize("late", [0.0, 0.1])
-@pytest.mark.parametrize("time", range(2))
 def test_the_first_durable_calls_of_several_threads(
-    kafka: MockKafka, nobody: str, tmp_path: Path, late: float, time: int
+    kafka: MockKafka, nobody: str, tmp_path: Path, late: float
 ) -> None:
     """One of them starts the listener; the others wait for the disk all the same, however long that takes."""
     spool = tmp_path / "spool"
@@ -201,30 +208,31 @@ def test_a_producer_that_was_never_made(
     assert arrived(kafka) == [*range(101)]
 
 
-@pytest.mark.parametrize("callback", ["stats_cb", "error_cb"])
-def test_callbacks_that_raise(
-    kafka: MockKafka, nobody: str, tmp_path: Path, way: dict[str, Any], callback: str
-) -> None:
-    """Librdkafka gives up serving what it has in store when one does, in the midst of a turn of ours."""
-    raised: list[object] = []
+def test_callbacks_that_raise(kafka: MockKafka, nobody: str, way: dict[str, Any]) -> None:
+    """librdkafka gives up serving what it has in store when one does, in the midst of a turn of ours."""
+    raised: set[str] = set()
 
-    def fail(told: object) -> None:
-        raised.append(told)
-        raise KeyError("told to raise")
+    def failing(name: str) -> Callable[[object], None]:
+        def fail(_: object) -> None:
+            raised.add(name)
+            raise KeyError("told to raise")
 
+        return fail
+
+    names = {"stats_cb", "error_cb"}
     options = to_kafka(nobody, statistics_interval_ms=2)
-    options["kafka"][callback] = fail
-    with application(**keywords(**options, **way, flush_timeout=0.5)) as app:
+    options["kafka"].update({name: failing(name) for name in names})
+    with application(**keywords(**options, **way, flush_timeout=0.3)) as app:
         for number in range(200):
             log(app, [number])
             if "durable" in way:
                 assert app.stats.spooled == number + 1, "the call returned too early"
-        wait_until(lambda: raised, "it is called")
+        wait_until(lambda: raised == names, "they are called")
     show(app)
     assert (app.stats.undurable, balance(app.stats)) == (0, 0)
     assert any("told to raise" in line for line in app.reports.lines)
     if not way:
-        assert sum(app.stats.dropped.values()) == 200
+        assert app.stats.dropped == {("not_delivered", "sample.page"): 200}
         return
     assert (app.stats.dropped, app.stats.spooled) == ({}, 200)
     options["kafka"]["bootstrap.servers"] = kafka.bootstrap_servers
@@ -239,11 +247,18 @@ def comments(kafka: MockKafka, topic: str = TOPIC) -> list[str]:
     return [json.loads(message.value() or b"")["comment"] for message in kafka.consume(topic)]
 
 
+@pytest.fixture
+def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A look-up in vain is tried again at once."""
+    for name in ("FIRST_PAUSE", "LONGEST_PAUSE"):
+        monkeypatch.setattr(f"eplogging.lookups.{name}", 0.05)
+
+
+@pytest.mark.usefixtures("short_pauses")
 def test_a_stream_that_waits_while_another_one_spills(
     kafka: MockKafka, tmp_path: Path, schema_server: SchemaServer
 ) -> None:
     """An event in memory that waits for a look-up is not overtaken by the next, which goes to the disk."""
-    kafka.create_topic(TOPIC, 1)
     schema_server.mount("/schemas", SCHEMAS)
     schema_server.fail("/schemas/sample/page/1.0.0.yaml")
     options = keywords(**to_kafka(kafka), spool=tmp_path / "spool", queue_size=400, flush_timeout=60)
@@ -267,34 +282,34 @@ def test_a_stream_that_waits_while_another_one_spills(
     assert comments(kafka) == ["first", "second"]
 
 
+@pytest.mark.usefixtures("short_pauses")
 @pytest.mark.parametrize("on_full", ["drop", "block", "spool"])
 def test_a_stream_that_waits_while_orphans_are_read(
     kafka: MockKafka, nobody: str, tmp_path: Path, schema_server: SchemaServer, on_full: str
 ) -> None:
     """What is new waits in memory until the disk is read; in it, too, each stream keeps its order."""
-    kafka.create_topic(TOPIC, 1)
     kafka.create_topic("eqiad.sample.basic", 1)
     text = (SCHEMAS / "sample/page/1.0.0.yaml").read_text()
     schema_server.mount("/schemas", SCHEMAS)
     newer = "/schemas/sample/page/1.1.0.yaml"
     spool = {"spool": tmp_path / "spool", "on_full": on_full}
     with application(**keywords(**to_kafka(nobody), **spool, flush_timeout=0.3)) as app:
-        for number in range(1000):
+        for number in range(300):
             app.logger.info("x", extra=basic(number))
-    assert app.stats.spooled == 1000
+    assert app.stats.spooled == 300
     schema_server.fail(newer)
-    kafka.set_rtt(milliseconds=100)
-    options = keywords(**to_kafka(kafka), **spool, queue_size=400, flush_timeout=60)
+    kafka.set_rtt(milliseconds=50)
+    options = keywords(**to_kafka(kafka), **spool, queue_size=100, flush_timeout=60)
     options["schema_base_uris"] = [f"{schema_server.url}/schemas"]
     with application(**options) as app:
         app.handler._conformer.look_up(page())
         app.logger.info("x", extra={**page(comment="first"), "$schema": "/sample/page/1.1.0"})
         app.logger.info("x", extra=page(comment="second"))
-        wait_until(lambda: app.stats.delivered == 1000, "what is older was sent", PATIENCE)
+        wait_until(lambda: app.stats.delivered == 300, "what is older was sent", PATIENCE)
         schema_server.body(newer, text.replace("page/1.0.0", "page/1.1.0").encode())
         assert app.handler.flush()
         show(app)
-        assert (app.stats.delivered, app.stats.dropped) == (1002, {})
+        assert (app.stats.delivered, app.stats.dropped) == (302, {})
     assert comments(kafka) == ["first", "second"]
 
 
@@ -474,6 +489,37 @@ class Moment:
                 self.place = f"{Path(code.co_filename).name}:{frame.f_lineno} ({event} in {code.co_name})"
                 raise SoftTimeLimit
             self._left -= 1
+
+
+@pytest.mark.xfail(reason="between two steps of a call its event may be counted twice, or keep its room")
+@pytest.mark.parametrize("durable", [False, True])
+def test_a_signal_handler_that_raises_at_any_moment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, durable: bool
+) -> None:
+    """Whatever a logging call had done by then: its event is counted once, and takes no room for ever."""
+    monkeypatch.setattr(logging, "raiseExceptions", False)
+    options = keywords(spool=tmp_path / "spool", durable=durable, flush_timeout=60)
+    wrong: list[str] = []
+    with application(sink=MemorySink(), **options) as app:
+        log(app, [0])
+        assert app.handler.flush()
+        before = (0, 0)
+        for number in range(1000):
+            moment = Moment(number)
+            sys.setprofile(moment)
+            with contextlib.suppress(SoftTimeLimit):
+                log(app, [number])
+            sys.setprofile(None)
+            if not moment.place:
+                break
+            assert app.handler.flush()
+            state = balance(app.stats), app.stats.pending
+            if state != before:
+                wrong.append(f"{moment.place}: sides differ by {state[0]}, pending {state[1]}")
+                before = state
+        print(f"{number} moments")
+        assert number > 20
+        assert not wrong, "\n".join(wrong)
 
 
 @pytest.mark.parametrize("is_over", [True, False], ids=["for a while", "for ever"])

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from eplogging import bind_event_fields
-from eplogging.conformance import NotJSONError
+from eplogging.conformance import MessageTooLargeError, NotJSONError
 from eplogging.context import bound_event_fields
 from eplogging.sinks import MemorySink
 from tests.support.application import application, basic, keywords
@@ -77,3 +77,11 @@ def test_what_is_bound_is_a_copy_of_plain_data() -> None:
         assert bound_event_fields() == {"meta": {"request_id": "r"}}
     with pytest.raises(NotJSONError, match="/field"):
         bind_event_fields(field=object())
+
+
+def test_too_much_can_not_be_bound() -> None:
+    inner: Any = "x"
+    for _ in range(60):
+        inner = [inner, inner]
+    with pytest.raises(MessageTooLargeError):
+        bind_event_fields(x=inner)

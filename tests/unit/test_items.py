@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import array
+import ctypes
 from collections import OrderedDict
 from datetime import datetime, timedelta, timezone
 from decimal import Decimal
@@ -12,7 +13,7 @@ from uuid import UUID
 
 import pytest
 
-from eplogging.conformance import NotJSONError
+from eplogging.conformance import MessageTooLargeError, NotJSONError
 from eplogging.conformance.jsondata import plain
 from eplogging.items import Deferred, defer
 from eplogging.reports import CallSite
@@ -107,3 +108,31 @@ def test_bound_fields_count() -> None:
     held = defer(basic(1), {"text": "x" * 10_000}, 0.0, CallSite())
     assert bare.size + 10_000 < held.size < bare.size + 10_100
     assert held._replace(event_id="id").size == held.size
+
+
+@pytest.mark.parametrize("numbers", [ctypes.c_int64(7), (ctypes.c_double * 2)()])
+def test_what_only_shows_its_memory_is_no_bytes(numbers: Any) -> None:
+    with pytest.raises(NotJSONError, match="/extra is of type"):
+        deferred(basic(extra=numbers))
+
+
+def test_shared_parts_are_copied_as_such_or_refused() -> None:
+    inner: Any = "x"
+    for _ in range(60):
+        inner = [inner, inner]
+    with pytest.raises(MessageTooLargeError):
+        defer(basic(extra=inner), {}, 0.0, SITE, max_bytes=100_000)
+    with pytest.raises(MessageTooLargeError):
+        defer(basic(extra=[inner, UUID(int=1)]), {}, 0.0, SITE, max_bytes=100_000)
+    wide: Any = [0] * 1_000
+    for _ in range(4):
+        wide = [wide] * 1_000
+    with pytest.raises(MessageTooLargeError):
+        defer(basic(extra=wide), {}, 0.0, SITE, max_bytes=100_000)
+
+
+def test_what_is_too_deep_or_contains_itself_is_refused() -> None:
+    event = basic()
+    event["extra"] = event
+    with pytest.raises(NotJSONError, match="contains itself"):
+        deferred(event)

@@ -6,15 +6,24 @@ import json
 import logging
 import logging.config
 import sys
+from array import array
 from collections import UserDict
-from datetime import datetime, timezone
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta, timezone
+from decimal import Decimal
+from enum import Enum, IntEnum
+from io import StringIO
+from ipaddress import ip_address
+from pathlib import PurePosixPath
 from typing import Any
+from uuid import UUID
 
 import pytest
 
 from eplogging import EventFormatter
 from eplogging.conformance import ConfigurationError
-from tests.support.application import basic
+from eplogging.sinks import MemorySink
+from tests.support.application import application, basic, keywords
 
 EVENT = basic(7, text="t")
 
@@ -168,6 +177,87 @@ def test_the_same_formatter_prints_the_same_event() -> None:
     assert json.loads(formatter.format(record("said %s", "it"))) == {"message": "said it"}
 
 
+class Color(Enum):
+    RED = "red"
+    MIXED = (1, 2)
+
+
+class Level(IntEnum):
+    LOW = 1
+
+
+class Word(str, Enum):
+    YES = "yes"
+
+
+@dataclass
+class Point:
+    x: int
+    inner: Any
+
+
+UTC2 = timezone(timedelta(hours=2))
+differs = pytest.mark.xfail(
+    strict=True, reason="the formatter prints by python-json-logger's own conversions"
+)
+VALUES: dict[str, Any] = {
+    "datetime": datetime(2024, 1, 2, 3, 4, 5, 678901, UTC2),
+    "naive datetime": datetime(2024, 1, 2),
+    "date": date(2024, 1, 2),
+    "time": time(3, 4, 5),
+    "timedelta": timedelta(days=1, seconds=2),
+    "UUID": UUID(int=5),
+    "Decimal": Decimal("1.50"),
+    "Enum": Color.RED,
+    "Enum of a tuple": Color.MIXED,
+    "IntEnum": Level.LOW,
+    "Enum of texts": Word.YES,
+    "dataclass": Point(1, Point(2, [UUID(int=1), Color.RED, b"z", date(2024, 1, 2)])),
+    "bytes": b"\xff\x00abc",
+    "bytearray": bytearray(b"xy"),
+    "set": {"a"},
+    "path": PurePosixPath("/a/b"),
+    "address": ip_address("::1"),
+    "exception": ValueError("why"),
+    "class": int,
+    "tuples": (1, (2, 3)),
+    "text": '\u00e9\u2028\U0001f600\x7f\n\\"',
+    "numbers": [1.5, 1e-7, 2**60, -(2**63), True, None],
+    "memoryview": pytest.param(memoryview(b"xy"), marks=differs),
+    "array": pytest.param(array("b", [1, 2]), marks=differs),
+    "whole floats": pytest.param([1.0, 1e16, -0.0], marks=differs),
+}
+
+
+def printed_and_sent(event: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What a `StreamHandler` with the formatter prints, and what the handler sends."""
+    sink, stream = MemorySink(), StringIO()
+    printing = logging.StreamHandler(stream)
+    printing.setFormatter(EventFormatter())
+    with application(sink=sink, **keywords()) as app:
+        app.logger.addHandler(printing)
+        app.logger.info("x", extra=event)
+        assert app.handler.flush()
+    [message] = sink.messages
+    return json.loads(stream.getvalue()), json.loads(message.value)
+
+
+@pytest.mark.parametrize("value", VALUES.values(), ids=VALUES)
+def test_the_event_that_a_stream_handler_prints_is_the_one_that_is_sent(value: Any) -> None:
+    printed, sent = printed_and_sent(basic(level="own", value=value, nested={"deep": [value]}))
+    del sent["dt"], sent["meta"]["dt"], sent["meta"]["id"]  # the producer sets them
+    assert json.dumps(printed, sort_keys=True) == json.dumps(sent, sort_keys=True)
+
+
+@differs
+def test_times_are_printed_as_they_are_sent() -> None:
+    event = basic(dt=datetime(2024, 1, 2, 3, 4, 5, 678901, UTC2))
+    event["meta"]["dt"] = datetime(2024, 1, 2, 3, 4, 6, tzinfo=UTC2)
+    printed, sent = printed_and_sent(event)
+    assert (sent["dt"], sent["meta"]["dt"]) == ("2024-01-02T01:04:05.678Z", "2024-01-02T01:04:06.000Z")
+    assert (printed["dt"], printed["meta"]["dt"]) == (sent["dt"], sent["meta"]["dt"])
+
+
 def test_neither_record_nor_event_is_changed() -> None:
     one = record("x", event=EVENT)
     before = dict(vars(one))
@@ -176,3 +266,20 @@ def test_neither_record_nor_event_is_changed() -> None:
     assert added and added["meta"] == {"stream": "sample.basic", "level": "INFO"}
     assert vars(one) == before
     assert basic(7, text="t") == EVENT
+
+
+def test_extras_that_share_their_parts_show_as_their_class() -> None:
+    inner: Any = "x"
+    for _ in range(60):
+        inner = [inner, inner]
+    static = {"$schema": "/log/1.0.0", "meta": {"stream": "log"}}
+    added = event_of(record("x", own=inner), static_fields=static)
+    assert added and added["own"] == "<list>"
+
+
+def test_names_are_remembered_within_bounds() -> None:
+    formatter = EventFormatter()
+    for number in range(3_000):
+        event = formatter.event(record("x", **EVENT, **{f"k{number}": 1, f"_k{number}": 1}))
+        assert event == {**EVENT, f"k{number}": 1}
+    assert len(formatter._is_field) <= 1_000

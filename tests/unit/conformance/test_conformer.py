@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import json
 import logging
 import sys
+import threading
+import time
 from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -20,6 +24,7 @@ from eplogging.conformance import (
     ConfigurationError,
     ConformanceError,
     Conformer,
+    MessageTooLargeError,
     NotCachedError,
     NotJSONError,
     RejectedError,
@@ -29,8 +34,10 @@ from eplogging.conformance import (
     ValidationError,
     Violation,
 )
+from eplogging.conformance import conformer as conformer_module
 from tests.support.schemaserver import SchemaServer
-from tests.unit.conformance.world import EVENT_SCHEMA, both_validators, event, write
+from tests.unit.conformance.conftest import Clock
+from tests.unit.conformance.world import EVENT_SCHEMA, both_validators, event, needs_rust, write
 
 ERRORS = [
     kind
@@ -154,7 +161,7 @@ def test_the_text_of_an_error_is_short_whatever_the_event_holds(
     huge = "\u00e9" * 5_000_000
     for given in (event(page=huge), event(code=huge), event(count=huge), event(page={"page_id": {huge: 1}})):
         with pytest.raises(ValidationError) as caught:
-            make(validator=validator).conform(given)
+            make(validator=validator, max_message_bytes=10**8).conform(given)
         assert len(str(caught.value)) < 2000
         assert all(len(found.message) < 500 for found in caught.value.violations)
 
@@ -207,6 +214,41 @@ def test_many_threads_cost_one_request_each(tmp_path: Path, schema_server: Schem
     assert len(schema_server.requests) == 2
 
 
+def test_without_a_listener_stream_configs_are_read_again_when_their_time_is_over(
+    tmp_path: Path, clock: Clock
+) -> None:
+    def declare(topic: str) -> None:
+        write(tmp_path, "streams.json", {"test.event": {"schema_title": "test/event", "topics": [topic]}})
+
+    def topic(**options: Any) -> str:
+        return conformer.conform(event(), **options).topic
+
+    write(tmp_path, "/test/event/1.0.0", EVENT_SCHEMA)
+    declare("eqiad.test.event")
+    conformer = Conformer(
+        [tmp_path],
+        tmp_path / "streams.json",
+        topic_prefix="eqiad.",
+        stream_config_ttl=60,
+        stream_config_retries=0,
+    )
+    assert topic() == "eqiad.test.event"
+    declare("test.event")
+    clock.now += 59.9
+    assert topic() == "eqiad.test.event"
+    clock.now += 0.1
+    assert topic(cached_only=True) == "eqiad.test.event", "this asks nobody"
+    assert topic() == topic(cached_only=True) == "test.event"
+    write(tmp_path, "streams.json", "no: [stream config")
+    clock.now += 60
+    assert topic() == "test.event", "the last good answer is kept"
+    declare("eqiad.test.event")
+    clock.now += 29.9
+    assert topic() == "test.event", "who failed is left alone for a while"
+    clock.now += 0.1
+    assert topic() == "eqiad.test.event"
+
+
 def test_insecure_schemas_pass_where_they_are_allowed(make: Callable[..., Conformer]) -> None:
     given = event("/test/insecure/1.0.0", "test.insecure", code="abc")
     assert make(allow_insecure_schemas=True).conform(given).topic == "test.insecure"
@@ -223,3 +265,109 @@ def test_an_id_that_differs_is_accepted_with_one_warning(
     assert [record.getMessage() for record in caplog.records] == [
         "schema /test/event/1.0.0 calls itself /test/other/1.0.0; it is used all the same"
     ]
+
+
+@both_validators
+def test_what_is_too_large_is_not_described(
+    validator: str, make: Callable[..., Conformer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def described(*_: Any) -> Any:
+        raise AssertionError("described")
+
+    conformer = make(validator=validator, max_message_bytes=10_000)
+    conformer.conform(event())
+    monkeypatch.setattr(conformer_module, "_violations", described)
+    for given in (event(name=[1] * 10_000), event(name={"a": "x" * 20_000, "b": float("nan")})):
+        with pytest.raises((MessageTooLargeError, NotJSONError)) as caught:
+            conformer.conform(given)
+        assert isinstance(caught.value, MessageTooLargeError) == ("b" not in given["name"])
+    with pytest.raises(AssertionError, match="described"):
+        conformer.conform(event(name=1))
+
+
+@both_validators
+def test_what_is_too_large_as_orjson_writes_it_may_fit(
+    validator: str, make: Callable[..., Conformer]
+) -> None:
+    conformer = make(validator=validator, max_message_bytes=2_500)
+    message = conformer.conform(event(free=[-0.0] * 1_000))
+    assert json.loads(message.value)["free"] == [0] * 1_000
+    assert len(message.value) < 2_500
+
+
+def shared(levels: int) -> Any:
+    inner: Any = "x"
+    for _ in range(levels):
+        inner = [inner, inner]
+    return inner
+
+
+@pytest.mark.parametrize(
+    ("validator", "levels"),
+    [("jsonschema", 18), ("jsonschema", 60), pytest.param("jsonschema-rs", 20, marks=needs_rust)],
+)
+def test_shared_parts_count_each_time(validator: str, levels: int, make: Callable[..., Conformer]) -> None:
+    conformer = make(validator=validator)
+    conformer.conform(event())
+    before = time.process_time()
+    with pytest.raises(MessageTooLargeError):
+        conformer.conform(event(free=shared(levels)))
+    [large] = conformer.violations(event(free=shared(18)))
+    assert (large.path, large.keyword) == ("", "json") and "1,000,000 bytes" in large.message
+    assert time.process_time() - before < 1.5
+
+
+@both_validators
+def test_whatever_is_nested_too_deep_is_a_rejection(
+    validator: str, make: Callable[..., Conformer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def too_deep(*_: Any) -> Any:
+        raise RecursionError
+
+    monkeypatch.setattr(conformer_module, "_violations", too_deep)
+    with pytest.raises(NotJSONError, match="nested too deep") as caught:
+        make(validator=validator).conform(event(name=1))
+    assert (caught.value.schema_uri, caught.value.stream) == ("/test/event/1.0.0", "test.event")
+
+
+@both_validators
+def test_defaults_may_not_make_an_event_too_deep(validator: str, tmp_path: Path) -> None:
+    nested: dict[str, Any] = {}
+    for _ in range(62):
+        nested = {"a": nested}
+    properties = {"x": {"default": nested}, "y": {"properties": {"x": {"default": nested}}}}
+    write(tmp_path, "/test/event/1.0.0", {**EVENT_SCHEMA, "properties": properties})
+    conformer = Conformer([tmp_path], {"test.event": {"schema_title": "test/event"}}, validator=validator)  # type: ignore[arg-type]
+    assert json.loads(conformer.conform(event()).value)["x"] == nested
+    with pytest.raises(NotJSONError, match=r"defaults of its schema .* more than 64 levels"):
+        conformer.conform(event(y={}))
+    [too_deep] = conformer.violations(event(y={}))
+    assert "more than 64 levels" in too_deep.message
+
+
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="operator.call, in C, is new in Python 3.11")
+def test_what_is_sent_is_what_was_validated(make: Callable[..., Conformer], thread_switches: None) -> None:
+    """Other threads make the event invalid, and valid again, while it is conformed."""
+    conformer = make()
+    page: dict[str, Any] = {"page_id": 1}
+    given = event(page=page)
+    ended = threading.Event()
+
+    def change() -> None:
+        values = itertools.cycle(("one", 1))
+        while not ended.is_set():
+            page["page_id"] = next(values)
+
+    threads = [threading.Thread(target=change) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    sent = set()
+    try:
+        for _ in range(30_000):
+            with contextlib.suppress(ValidationError):
+                sent.add(b'"page_id":1' in conformer.conform(given).value)
+    finally:
+        ended.set()
+        for thread in threads:
+            thread.join()
+    assert sent == {True}

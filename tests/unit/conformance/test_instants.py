@@ -138,10 +138,9 @@ class NoZone(tzinfo):
 
 @pytest.mark.parametrize("instant", [datetime(2020, 1, 1), datetime(2020, 1, 1, tzinfo=NoZone())])
 def test_naive_times_are_no_instants(instant: datetime) -> None:
-    with pytest.raises(
-        ValueError, match=r"2020-01-01T00:00:00 has no time zone.*datetime\.now\(timezone\.utc\)"
-    ):
+    with pytest.raises(ValueError, match=r"no time zone.*datetime\.now\(timezone\.utc\)") as caught:
         instants.to_milliseconds(instant)
+    assert "2020" not in str(caught.value), "it may be one of redact_fields"
 
 
 def test_seconds_change(monkeypatch: pytest.MonkeyPatch) -> None:

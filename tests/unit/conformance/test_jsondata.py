@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import collections
+import ctypes
 import dataclasses
 import enum
 import math
+import random
+import threading
+import time as clock
+from array import array
 from datetime import date, datetime, time, timedelta, timezone
 from decimal import Decimal
 from ipaddress import IPv4Address
@@ -17,8 +22,8 @@ from uuid import UUID
 
 import pytest
 
-from eplogging.conformance import NotJSONError
-from eplogging.conformance.jsondata import MAX_DEPTH, plain, stringify
+from eplogging.conformance import MessageTooLargeError, NotJSONError
+from eplogging.conformance.jsondata import MAX_DEPTH, plain, refuse_depth, stringify
 
 
 class Colour(enum.Enum):
@@ -142,6 +147,12 @@ CONVERSIONS: list[tuple[Any, Any]] = [
     (UUID(int=1), "00000000-0000-0000-0000-000000000001"),
     (Decimal("1.10"), "1.10"),
     (PurePosixPath("/a/b"), "/a/b"),
+    (bytearray(b"hi"), "aGk="),
+    (memoryview(b"hi"), "aGk="),
+    (array("B", b"hi"), "aGk="),
+    (ValueError("why", 7, [1]), "ValueError: why, 7, <list>"),
+    (Colour, ["red"]),
+    (1 + 2j, "(1+2j)"),
     (IPv4Address("10.0.0.1"), "10.0.0.1"),
     (b"hi", "aGk="),
     (Point(1, Point(2)), {"x": 1, "y": {"x": 2, "y": None}}),
@@ -197,6 +208,7 @@ REFUSALS: list[tuple[Any, str]] = [
     (iter([1]), "/a/0 is of type list_iterator"),
     (collections.deque([1]), "/a/0 is of type deque"),
     (len, "/a/0 is of type builtin_function_or_method"),
+    (ctypes.c_int64(7), "/a/0 is of type c_long"),
     (Mock(spec=dict), "/a/0 is of type Mock"),
     (MagicMock(spec=list), "/a/0 is of type MagicMock"),
     (Lying(dict), "/a/0 is of type Lying"),
@@ -235,3 +247,98 @@ def test_the_copy_shares_nothing() -> None:
 def test_a_depth_of_a_million_is_survived() -> None:
     with pytest.raises(NotJSONError):
         plain(deep(1_000_000))
+
+
+def test_a_traceback_is_shown_without_its_source() -> None:
+    """Source is read from files, or asked of a module's loader."""
+    try:
+        raise ValueError
+    except ValueError as error:
+        shown = plain(error.__traceback__)
+    assert shown.startswith(f'File "{__file__}", line ')
+    assert shown.endswith(", in test_a_traceback_is_shown_without_its_source")
+    assert "raise" not in shown
+
+
+def doubled(levels: int, inner: Any) -> Any:
+    """Lists that have the same list in them twice, each."""
+    for _ in range(levels):
+        inner = [inner, inner]
+    return inner
+
+
+SHARED: dict[str, Any] = {
+    "lists": doubled(60, "x"),
+    "objects": [{"a": shared, "b": shared} for shared in [doubled(50, 1)]],
+    "a long text": ["x" * 10_000] * 10_000,
+    "a long key": [{"x" * 10_000: 1}] * 10_000,
+    "bytes": [b"x" * 10_000] * 10_000,
+    "a long list": [[0] * 10_000] * 10_000,
+}
+
+
+@pytest.mark.parametrize("name", SHARED)
+def test_what_is_there_many_times_counts_each_time(name: str) -> None:
+    before = clock.process_time()
+    with pytest.raises(MessageTooLargeError, match=r"100,000 bytes.*message\.max\.bytes"):
+        plain(SHARED[name], 100_000)
+    assert clock.process_time() - before < 1
+
+
+def invented(dice: random.Random, depth: int = 0) -> Any:
+    if depth > 4 or dice.random() < 0.4:
+        return dice.choice([0, 12345, -3, True, None, "", "x", "\u00e9" * 3, "a\n", 1.5, 2.0, -0.0, 1e30])
+    if dice.random() < 0.5:
+        return [invented(dice, depth + 1) for _ in range(dice.randrange(4))]
+    return {dice.choice("abc") * n: invented(dice, depth + 1) for n in range(dice.randrange(4))}
+
+
+def test_what_fits_is_never_too_large() -> None:
+    dice = random.Random(7)
+    for _ in range(500):
+        value = [invented(dice)]
+        size = len(stringify(plain(value)))
+        plain(value, size)
+        with pytest.raises(MessageTooLargeError):
+            plain(["x" * size, value], size)
+
+
+def test_a_large_buffer_is_not_copied_first() -> None:
+    large = memoryview(bytearray(200_000_000))
+    before = clock.process_time()
+    with pytest.raises(MessageTooLargeError):
+        plain(large, 1_000_000)
+    assert clock.process_time() - before < 0.05
+
+
+@pytest.mark.parametrize("shared", [{"a": 1}, [1]], ids=["dict", "list"])
+def test_it_may_be_changed_by_another_thread_meanwhile(shared: Any, thread_switches: None) -> None:
+    ended = threading.Event()
+
+    def change() -> None:
+        number = 0
+        while not ended.is_set():
+            number += 1
+            if isinstance(shared, list):
+                shared.append(1.5)
+                del shared[100:]
+            else:
+                shared[str(number % 100)] = 1.5
+                shared.pop(str((number + 50) % 100), None)
+
+    thread = threading.Thread(target=change)
+    thread.start()
+    try:
+        for _ in range(3000):
+            only_plain(plain({"x": shared}))
+    finally:
+        ended.set()
+        thread.join()
+
+
+def test_the_depth_of_plain_data() -> None:
+    refuse_depth(deep(MAX_DEPTH))
+    refuse_depth(deep(MAX_DEPTH - 2, {"a": 1, "b": []}))
+    for too_deep in (deep(MAX_DEPTH + 1), deep(MAX_DEPTH, [])):
+        with pytest.raises(NotJSONError, match="more than 64 levels deep"):
+            refuse_depth(too_deep)

@@ -93,3 +93,11 @@ def test_dt_field(
     given["meta"]["dt"] = "2019-01-01T00:00:00Z"
     message = make(validator=validator, dt_field=dt_field).conform(given)
     assert message.timestamp == (1_600_000_000_123 if expected is None else expected)
+
+
+def test_a_key_that_another_thread_made_something_else_is_a_rejection() -> None:
+    def write(_: object) -> bytes:
+        raise TypeError("Type is not JSON serializable: Own")
+
+    with pytest.raises(MessageKeyError, match="another thread"):
+        message_key({"a": object()}, (("a", ("a",)),), write)
