@@ -6,6 +6,7 @@ that happens. A signal handler that logs in the midst of it, though, logs an eve
 
 from __future__ import annotations
 
+import gc
 import threading
 
 MAX_DEPTH = 3
@@ -17,6 +18,7 @@ _DOINGS = frozenset({"urllib3", "requests", "confluent_kafka", "charset_normaliz
 
 class _State(threading.local):
     depth = 0
+    is_own = False
 
 
 STATE = _State()
@@ -25,7 +27,16 @@ STATE = _State()
 
 def enter_own_thread() -> None:
     """Marks the current thread as eplogging's own, for good: nothing that it logs is an event."""
-    STATE.depth = _OWN
+    STATE.depth, STATE.is_own = _OWN, True
+
+
+def _collecting(phase: str, _info: object, state: _State = STATE, own: int = _OWN) -> None:
+    """What `__del__` logs while this thread collects garbage is the application's: any thread may."""
+    if state.is_own:  # bound as defaults: module globals may be gone at shutdown
+        state.depth += own if phase == "stop" else -own
+
+
+gc.callbacks.append(_collecting)
 
 
 def is_own_doing(logger_name: str, depth: int) -> bool:

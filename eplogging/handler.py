@@ -270,8 +270,10 @@ class EventPlatformHandler(logging.Handler):
         """Queues what a logging call made."""
         if self._closed:
             self._drop("closed", item.stream)
-        elif self._budget.take(item.size) or (self._blocks and self._wait_for_room(item.size)):
-            if self._is_durable:
+        elif self._budget.take(item.size) or (
+            self._blocks and not STATE.is_own and self._wait_for_room(item.size)
+        ):
+            if self._is_durable and not STATE.is_own:
                 if not self._listener.put_durably(item, self._settings.block_timeout):
                     self._counters.undurable.add(1)
             else:

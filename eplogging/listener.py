@@ -6,6 +6,7 @@ deadline. No exception ends it.
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 from collections import deque
@@ -85,6 +86,7 @@ class Listener:
         # Bound here, since module globals may be gone when the last turn runs at shutdown.
         self._now = time.monotonic
         self._sleep = time.sleep
+        self._ident, self._is_finalizing = threading.get_ident, sys.is_finalizing
         self._queue: deque[Item | Flush | Awaited] = deque()
         self._wake: SimpleQueue[None] = SimpleQueue()
         self._sleeping = False
@@ -199,7 +201,7 @@ class Listener:
         Returns:
             Whether everything is.
         """
-        if self._thread is threading.current_thread():
+        if self._is_own_thread:
             return False  # it would wait for itself
         request = Flush(self._now() + timeout, self._ledger.rejections)
         if not self.is_alive:
@@ -230,13 +232,18 @@ class Listener:
         self._deadline = deadline
         self.wake()
         thread = self._thread
-        if thread is not None and thread.is_alive() and thread is not threading.current_thread():
+        # While the interpreter is finalized, no other thread runs any more, whatever it says of itself.
+        if thread is not None and self.is_alive and not self._is_finalizing() and not self._is_own_thread:
             # Better late than lost: the spool takes what it takes.
             thread.join(timeout + _CLOSE_TIME + self.keeping_time)
-        if thread is None or not thread.is_alive():
+        if thread is None or not thread.is_alive() or self._is_finalizing():
             self._finish(deadline)
-        elif thread is not threading.current_thread():
+        elif not self._is_own_thread:
             self._leave(thread)
+
+    @property
+    def _is_own_thread(self) -> bool:
+        return self._thread is not None and self._thread.ident == self._ident()
 
     def _leave(self, thread: threading.Thread) -> None:
         """The sink, or the disk, holds the thread up: without a spool, what is queued still is given up."""

@@ -71,6 +71,7 @@ class Lookups:
     def __init__(self, conformer: Conformer, wake: Callable[[], None]) -> None:
         self._conformer = conformer
         self._wake = wake
+        self._now = time.monotonic  # bound here: module globals may be gone at shutdown
         self.parked: dict[str, _Parked] = {}
         self._ended: SimpleQueue[_Ended] = SimpleQueue()
         self._told = OncePerMinute(REPORTS)
@@ -136,14 +137,14 @@ class Lookups:
 
     def _tell(self, ended: _Ended) -> None:
         if ended.unanswered:
-            self._unanswered.spend(time.monotonic())
+            self._unanswered.spend(self._now())
             self._told.tell(logging.WARNING, "unanswered", ended.unanswered)
         elif ended.failed:
             self._told.tell(logging.ERROR, "failed", f"a look-up failed: {ended.failed}")
 
     def refresh_if_due(self) -> None:
         """Starts a refresh of stream configs whose time to live is over, or again what failed at first."""
-        if not self._refreshing and time.monotonic() >= self._precache_at:
+        if not self._refreshing and self._now() >= self._precache_at:
             self.precache()
         if not self._refreshing and self._conformer.refresh_due():
             self._refreshing = True
@@ -160,7 +161,7 @@ class Lookups:
         for error in failed:
             report(REPORTS, 30, f"a schema of schema_precache_uris could not be looked up: {error}")
         if any(isinstance(error, UnavailableError) for error in failed):
-            self._precache_at = time.monotonic() + self._precache_pause
+            self._precache_at = self._now() + self._precache_pause
             self._precache_pause = min(2 * self._precache_pause, LONGEST_PAUSE)
 
     def _settle(
@@ -183,11 +184,11 @@ class Lookups:
         if not ended.unanswered and not ended.failed:
             return
         # no secret: it spreads look-ups
-        parked.try_at = time.monotonic() + parked.pause * random.uniform(0.8, 1.2)  # nosec B311
+        parked.try_at = self._now() + parked.pause * random.uniform(0.8, 1.2)  # nosec B311
         parked.pause = min(parked.pause * 2, LONGEST_PAUSE)
 
     def _start_due(self) -> None:
-        now = time.monotonic()
+        now = self._now()
         if now < self._look_at:
             return  # there may be very many streams
         due = [(stream, one) for stream, one in self.parked.items() if not one.asking and now >= one.try_at]
@@ -212,7 +213,7 @@ class Lookups:
 
         def run() -> None:
             ended = _Ended(stream)
-            depth = STATE.depth
+            depth, is_own = STATE.depth, STATE.is_own
             enter_own_thread()
             try:
                 ask()
@@ -223,7 +224,8 @@ class Lookups:
             except BaseException as error:  # a panic of a library in Rust is no Exception
                 ended = _Ended(stream, failed=described(error))
             finally:
-                STATE.depth = depth  # it is the application's thread where none could be started
+                # It is the application's thread where none could be started.
+                STATE.depth, STATE.is_own = depth, is_own
                 self._ended.put(ended)
                 self._wake()
 

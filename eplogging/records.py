@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from pythonjsonlogger.json import JsonFormatter
 
 from .conformance import ConfigurationError, MessageTooLargeError, NotJSONError
 from .conformance.conversions import as_dict, class_name
+from .conformance.fields import with_written_instants
 from .conformance.jsondata import key, plain
 from .options import plain_options
 
@@ -151,7 +153,11 @@ class EventFormatter(JsonFormatter):
     def format(self, record: logging.LogRecord) -> str:
         """The event as JSON; a record that carries none, as `JsonFormatter` formats it."""
         event = self.event(record)
-        return self._ordinary.format(record) if event is None else self.serialize_log_record(event)
+        if event is None:
+            return self._ordinary.format(record)
+        with suppress(NotJSONError, MessageTooLargeError):  # it is rejected, and printed as far as it can be
+            event = plain(with_written_instants(event))
+        return self.serialize_log_record(event)
 
     def _carried(self, record: logging.LogRecord) -> Event | None:
         attributes = record.__dict__

@@ -26,6 +26,7 @@ from .errors import (
     ValidationError,
     Violation,
 )
+from .forking import imported
 from .message import Message, check_size, instant_at, message_key
 from .resources import Reader
 from .schemas import Schema, Schemas
@@ -109,7 +110,8 @@ class Conformer:
         )
         self._dt_path = tuple(dt_field.split("."))
         self._max_message_bytes = max_message_bytes
-        self.conforms_fast = validator != "jsonschema" and find_spec("jsonschema_rs") is not None
+        # Imported here, and not by the first look-up: an interpreter that ends in the midst of it is aborted.
+        self.conforms_fast = validator != "jsonschema" and _imports_fast()
         """Whether most events take microseconds, so that a caller's own thread may well conform them."""
 
     def conform(
@@ -264,6 +266,10 @@ class Conformer:
     def refresh(self) -> None:
         """Asks for stream configs again whose time to live is over; may wait."""
         self._streams.refresh()
+
+
+def _imports_fast() -> bool:
+    return find_spec("jsonschema_rs") is not None and bool(imported("jsonschema_rs"))
 
 
 def _check_validator(name: str | None) -> None:

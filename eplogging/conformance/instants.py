@@ -52,7 +52,7 @@ def isoformat(milliseconds: int) -> str:
     if text is None:
         if len(_seconds) >= _MAX_SECONDS:
             _seconds.clear()
-        text = (_EPOCH + timedelta(seconds=second)).strftime("%Y-%m-%dT%H:%M:%S").rjust(19, "0")
+        text = (_EPOCH + timedelta(seconds=second)).isoformat()[:19]
         _seconds[second] = text
     return text + _MILLISECONDS[millisecond]
 

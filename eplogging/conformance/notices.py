@@ -6,7 +6,6 @@ background threads then, while they wait for that lock, would wait in vain until
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import sys
 from typing import Any
@@ -66,10 +65,12 @@ def tell(
         if logger.filter(record):
             _handle(logger, record)
     except Exception as error:  # the application's handlers and filters may do anything
-        with contextlib.suppress(Exception):  # stderr may be closed, or gone
+        try:
             if logging.raiseExceptions and sys.stderr is not None:
                 what = escaped(described(error))
                 print(f"eplogging: {what} was raised when this was reported: {text}", file=sys.stderr)
+        except Exception:  # stderr may be closed, or gone; at shutdown, even `contextlib` may be
+            pass
 
 
 def _handle(logger: logging.Logger, record: logging.LogRecord) -> None:

@@ -10,7 +10,6 @@ import signal
 import socket
 import threading
 import time
-from importlib.util import find_spec
 from typing import Any
 
 import pytest
@@ -340,7 +339,6 @@ print(json.dumps([sorted(logged), sum(map(bool, within)), handler.stats().accept
     assert numbers(kafka) == logged
 
 
-@pytest.mark.xfail(strict=True, reason="what is logged in a thread of eplogging's own is never an event")
 def test_a_destructor_that_logs_in_the_listener_s_thread() -> None:
     """P10: garbage of the application's is collected in any thread; what it logs is an event, or counted."""
 
@@ -373,11 +371,6 @@ def test_a_destructor_that_logs_in_the_listener_s_thread() -> None:
     assert [json.loads(message.value)["number"] for message in sink.messages] == [1, 2]
 
 
-@pytest.mark.xfail(
-    find_spec("jsonschema_rs") is not None,
-    strict=True,
-    reason="conform calls strftime, which imports a module where none can be imported any more",
-)
 def test_destructors_that_log_while_the_interpreter_ends(kafka: MockKafka) -> None:
     """P25: the handler is closed then; what they log is counted, and nothing is raised."""
     finished = run_python(
@@ -406,7 +399,6 @@ late = Late()
     assert numbers(kafka) == [7]
 
 
-@pytest.mark.xfail(strict=True, reason="Lookups, tell and close use globals that are gone")
 def test_closing_when_globals_are_gone_delivers_still() -> None:
     """P25: whatever goes last may close the handler, when `time`, `threading` and `logging` are empty.
 

@@ -209,7 +209,7 @@ def test_a_producer_that_was_never_made(
 
 
 def test_callbacks_that_raise(kafka: MockKafka, nobody: str, way: dict[str, Any]) -> None:
-    """librdkafka gives up serving what it has in store when one does, in the midst of a turn of ours."""
+    """Where one does, librdkafka serves nothing of what it has in store behind it."""
     raised: set[str] = set()
 
     def failing(name: str) -> Callable[[object], None]:
