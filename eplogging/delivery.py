@@ -175,6 +175,11 @@ class Delivery:
         """Whether something can not be sent yet."""
         return bool(self._lookups.parked or self._backlog)
 
+    @property
+    def is_to_be_written(self) -> bool:
+        """Whether something waits in memory for the disk, which takes nothing now."""
+        return self.spooled is not None and self.spooled.has_fresh
+
     def turn(self) -> None:
         """Moves on what waits, where that is possible now; does not wait."""
         self.send_backlog()

@@ -71,7 +71,7 @@ class Flushes:
 
     def _is_settled(self, request: Flush) -> bool:
         if request.barrier is None:
-            if self._delivery.is_waiting:
+            if self._delivery.is_waiting or self._delivery.is_to_be_written:
                 return False
             request.barrier = (self._delivery.barrier(),)  # only now is all of it in the sink or on the disk
         return self._delivery.is_past(*request.barrier)

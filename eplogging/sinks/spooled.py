@@ -92,6 +92,11 @@ class SpooledSink:
         return not self._trouble.has("written")
 
     @property
+    def has_fresh(self) -> bool:
+        """Whether something is to be written."""
+        return bool(self._fresh)
+
+    @property
     def owes(self) -> bool:
         """Whether something is to be written that the disk may take."""
         return bool(self._fresh) and self.is_writable

@@ -16,7 +16,7 @@ from pathlib import Path
 from ..conformance import ConfigurationError
 from ..conformance.forking import unforked
 from .database import Synchronous, log_of
-from .file import BEFORE_ALL, SUFFIX, DamagedError, InUseError, Row, SpoolFile
+from .file import BEFORE_ALL, SUFFIX, DamagedError, InUseError, Row, SpoolFile, age_of
 from .frames import PAGE
 from .salvage import salvage, set_aside
 
@@ -125,8 +125,10 @@ class Spool:
 
     def _take_over(self, path: Path) -> None:
         try:
+            # The log first: a process that is just making both has the file's first page before the log.
+            has_log = log_of(path).exists()
             status = path.stat()
-            if status.st_size < PAGE and log_of(path).exists():  # SQLite would throw it away
+            if status.st_size < PAGE and has_log:  # SQLite would throw it away
                 raise DamagedError("it is cut short, and its log is not")
             if status.st_size == 0 and time.time() - status.st_mtime < _UNFINISHED:
                 return
@@ -158,7 +160,7 @@ class Spool:
         copy = None
         try:
             found = salvage(path, after)
-            copy = self._copy(found.records) if found.records else None
+            copy = self._copy(found.records, path) if found.records else None
             aside = set_aside(path)
         except _TROUBLE:
             if copy is not None:
@@ -174,8 +176,9 @@ class Spool:
         self.taken_over += lost if known is None else 0
         return copy
 
-    def _copy(self, records: Sequence[bytes]) -> SpoolFile:
-        new = SpoolFile.create(self._directory, self._max_bytes, self._synchronous)
+    def _copy(self, records: Sequence[bytes], of: Path) -> SpoolFile:
+        """A new file with records of another one, and its place among the files."""
+        new = SpoolFile.create(self._directory, self._max_bytes, self._synchronous, age_of(of))
         try:
             new.write(records)
         except BaseException:
@@ -338,8 +341,9 @@ class Spool:
                 left = one.stored
                 try:
                     one.rewind()
+                    self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
                     while records := [record for _, record in one.read(1000, _AT_ONCE)]:
-                        self._copy(records)
+                        _close(self._copy(records, one.path))
                         left -= len(records)
                 except (*_TROUBLE, DamagedError) as error:
                     self.damaged += left

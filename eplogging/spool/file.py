@@ -32,6 +32,12 @@ _ROWS_PER_STATEMENT = 100
 """SQLite gives up the GIL, and must get it back, at each statement."""
 
 
+def age_of(path: Path) -> int | None:
+    """When a file was made, in nanoseconds since the epoch, as its name has it."""
+    digits = path.name.partition("-")[0]
+    return int(digits) if digits.isdecimal() else None
+
+
 class InUseError(Exception):
     """The file belongs to a living process, or to another handler of this one."""
 
@@ -87,13 +93,22 @@ class SpoolFile:
         self._next = self._lowest = _FIRST
 
     @classmethod
-    def create(cls, directory: Path, max_bytes: int, synchronous: Synchronous) -> SpoolFile:
+    def create(
+        cls, directory: Path, max_bytes: int, synchronous: Synchronous, age: int | None = None
+    ) -> SpoolFile:
         """Makes a new file in a directory.
+
+        Args:
+            directory: where.
+            max_bytes: what it may grow to.
+            synchronous: SQLite's.
+            age: nanoseconds since the epoch, by which files are in order; now, if not given.
 
         Raises:
             OSError, sqlite3.Error: it can not be made.
         """
-        path = directory / f"{time.time_ns():020d}-{os.getpid()}-{secrets.token_hex(4)}{SUFFIX}"
+        made_at = time.time_ns() if age is None else age
+        path = directory / f"{made_at:020d}-{os.getpid()}-{secrets.token_hex(4)}{SUFFIX}"
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
         made = None
         try:
@@ -126,6 +141,7 @@ class SpoolFile:
             DamagedError: SQLite can not make sense of it, or finds fault with it.
             OSError: it can not be opened now.
         """
+        path.stat()  # its owner may have removed it just now
         # SQLite tells less. Not by opening it: to close it again would end this process's locks on it,
         # and it may belong to another handler.
         if not os.access(path, os.R_OK | os.W_OK):
@@ -135,6 +151,8 @@ class SpoolFile:
         except (sqlite3.Error, UnicodeDecodeError) as error:  # SQLite may quote what is damaged
             if "locked" in str(error):
                 raise InUseError from None
+            if not path.exists():  # its owner was faster
+                raise FileNotFoundError(path) from None
             raise _judged(error, None) from None
         try:
             if log.is_damaged(log_of(path)):

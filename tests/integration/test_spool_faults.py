@@ -6,6 +6,7 @@ in which one thing was half done when another failed.
 
 from __future__ import annotations
 
+import builtins
 import contextlib
 import json
 import logging
@@ -23,6 +24,7 @@ import pytest
 from confluent_kafka import KafkaError, KafkaException, Producer
 
 import eplogging
+from eplogging.conformance.forking import imported
 from eplogging.metrics import Stats
 from eplogging.sinks import MemorySink
 from eplogging.spool import Row, Spool
@@ -392,6 +394,40 @@ def test_durable_calls_that_waited_in_vain(
     assert arrived(kafka) == [*range(4)]
     [line] = [line for line in app.reports.lines if line.startswith("durable: ")]
     assert f"{before + 3} events were not on disk" in line
+
+
+@pytest.mark.xfail(reason="the spool and a late import exclude each other, as both exclude a fork")
+def test_an_import_in_the_background_holds_up_no_event(
+    kafka: MockKafka, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What look-ups need is imported late; a process that ends meanwhile has its events to keep."""
+    imports, go_on = threading.Event(), threading.Event()
+    module = tmp_path / "modules" / "imported_late.py"
+    module.parent.mkdir()
+    module.write_text("import builtins\nbuiltins.import_late()\n")
+    monkeypatch.syspath_prepend(str(module.parent))
+
+    def wait() -> None:
+        imports.set()
+        go_on.wait(PATIENCE)
+
+    monkeypatch.setattr(builtins, "import_late", wait, raising=False)
+    spool = {"spool": tmp_path / "spool", "durable": True, "block_timeout": 0.5}
+    with application(**keywords(**to_kafka(kafka), **spool, flush_timeout=60)) as app:
+        log(app, [0])
+        before = app.stats.undurable
+        importing = threading.Thread(target=imported, args=(module.stem,))
+        importing.start()
+        try:
+            assert imports.wait(PATIENCE)
+            log(app, range(1, 4))
+            assert app.stats.undurable == before
+        finally:
+            go_on.set()
+            importing.join()
+        assert app.handler.flush()
+        show(app)
+    assert arrived(kafka) == [*range(4)]
 
 
 class SoftTimeLimit(Exception):  # noqa: N818 - as Celery calls what its signal handler raises
