@@ -10,6 +10,7 @@ extra `fast` is linear, or counts its steps.
 from __future__ import annotations
 
 import importlib
+import math
 import sys
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -38,11 +39,19 @@ _MAX_CHOICES = 14
 """Places where a text may go on in two ways, outside loops: each may double the time."""
 
 
+_PART_STEPS = 20
+"""What it counts to look at one part of a pattern: repeated parts that hold no position multiply too."""
+
+_MAX_TRIES = 100_000_000
+"""Steps that one match may take, where small ones are a nanosecond or so."""
+
+_MAX_TEXT = 10_000
+
 _Pair = tuple[int, int]
 
 
 class TooComplexError(Exception):
-    """The pattern is too large to say anything of it in a short time."""
+    """The pattern is ambiguous, or too large to say anything of it in a short time."""
 
 
 class _Part(NamedTuple):
@@ -55,6 +64,32 @@ class _Part(NamedTuple):
 _NOTHING = _Part(True, (), ())
 
 
+class Cost(NamedTuple):
+    """What a pattern costs Python's engine: 2 to its choices, times the text's length to its power.
+
+    Attributes:
+        power: of the text's length.
+        choices: places where a text may go on in two ways, outside loops.
+        steps: what it cost to find out.
+    """
+
+    power: int
+    choices: int
+    steps: int
+
+    @property
+    def longest_text(self) -> int | None:
+        """Characters up to which a match takes a second at most; None for any."""
+        if self.power < 2 and not self.choices:
+            return None
+        tries = _MAX_TRIES * math.factorial(self.power) / 2**self.choices
+        return min(_MAX_TEXT, int(tries ** (1 / max(1, self.power))))
+
+    def tries(self, length: int) -> int:
+        """Small steps that a text of this length may take."""
+        return int(2**self.choices * length**self.power) // math.factorial(self.power)
+
+
 def may_explode(pattern: str, flags: int = 0) -> bool:
     """Whether matching could take a time exponential in the text's length, or no one can tell.
 
@@ -62,15 +97,54 @@ def may_explode(pattern: str, flags: int = 0) -> bool:
         pattern: a pattern that `re.compile` takes.
         flags: flags of `re`.
     """
+    return cost_of(pattern, flags) is None
+
+
+def cost_of(pattern: str, flags: int = 0, most_steps: int = _MAX_STEPS) -> Cost | None:
+    """What matching may cost; None if the time may grow exponentially, or no one can tell.
+
+    Args:
+        pattern: a pattern that `re.compile` takes.
+        flags: flags of `re`.
+        most_steps: what it may cost to find out.
+    """
     try:
-        automaton = _Automaton(flags)
+        automaton = _Automaton(flags, most_steps)
         parsed = _parser.parse(pattern, flags)
         automaton.sequence(parsed)
         if automaton.loops_twice or automaton.choices > _MAX_CHOICES:
-            return True
-        return automaton.is_ambiguous(_MAX_CHAIN - (not _begins_at_the_start(parsed)))
+            return None
+        power = automaton.power() + (not _begins_at_the_start(parsed))
     except (TooComplexError, RecursionError):
-        return True
+        return None
+    return Cost(power, automaton.choices, automaton.steps) if power <= _MAX_CHAIN else None
+
+
+def written_out(pattern: str) -> int:
+    """How many characters and classes a pattern has when its counted repetitions are written out."""
+    try:
+        return _written_out(_parser.parse(pattern))
+    except RecursionError:
+        return sys.maxsize
+
+
+def _written_out(items: Iterable[tuple[Any, Any]]) -> int:
+    total = 0
+    for name, value in items:
+        kind = str(name)
+        if kind in ("MAX_REPEAT", "MIN_REPEAT"):
+            least, most, body = value
+            times = least if most == _parser.MAXREPEAT else most
+            total += max(1, int(times)) * _written_out(body)
+        elif kind == "SUBPATTERN":
+            total += _written_out(value[-1])
+        elif kind == "BRANCH":
+            total += sum(map(_written_out, value[1]))
+        elif kind in ("ASSERT", "ASSERT_NOT"):
+            total += _written_out(value[1])
+        else:
+            total += 1
+    return total
 
 
 def _begins_at_the_start(parsed: Any) -> bool:
@@ -80,12 +154,17 @@ def _begins_at_the_start(parsed: Any) -> bool:
 class _Automaton:
     """Positions of a pattern, the characters each stands for, and which may follow which."""
 
-    def __init__(self, flags: int) -> None:
+    def __init__(self, flags: int, most_steps: int, steps: int = 0) -> None:
+        self._most_steps = most_steps
+        self._flags = flags
         self._ignores_case = bool(flags & _IGNORE_CASE)
         self._characters: list[Ranges] = []
         self._follow: dict[int, set[int]] = defaultdict(set)
-        self._steps = 0
+        self.steps = steps
         self.choices = 0
+        self._asserted = (
+            0  # the highest power of an assertion: it may be tried at each step of what is around it
+        )
         self.loops_twice = False
 
     def sequence(self, items: Iterable[tuple[Any, Any]]) -> _Part:
@@ -109,7 +188,13 @@ class _Automaton:
             self.loops_twice |= not following.isdisjoint(firsts)
             following.update(firsts)
 
+    def _count(self, steps: int) -> None:
+        self.steps += steps
+        if self.steps > self._most_steps:
+            raise TooComplexError
+
     def _part(self, name: str, value: Any) -> _Part:
+        self._count(_PART_STEPS)
         if name in ("MAX_REPEAT", "MIN_REPEAT", "POSSESSIVE_REPEAT"):
             return self._repeated(*value)
         if name == "SUBPATTERN":
@@ -122,12 +207,21 @@ class _Automaton:
             # the condition decides, so it is no choice
             return self._either([self.sequence(branch or ()) for branch in value[1:]])._replace(doubled=False)
         if name in ("ASSERT", "ASSERT_NOT"):
-            self.sequence(value[1])  # a loop inside it can be as bad; for what is around it is nothing
+            self._assertion(value[1])
             return _NOTHING
         if name == "AT":
             return _NOTHING
         at = self._position(_ALL if name == "GROUPREF" else self._ranges(name, value))
         return _Part(name == "GROUPREF", (at,), (at,))
+
+    def _assertion(self, body: Any) -> None:
+        """A loop inside can be as bad; for what is around it the assertion is nothing."""
+        inner = _Automaton(self._flags, self._most_steps, self.steps)
+        inner.sequence(body)
+        self._asserted = max(self._asserted, inner.power())
+        self.choices += inner.choices
+        self.loops_twice |= inner.loops_twice
+        self.steps = inner.steps
 
     def _either(self, parts: Sequence[_Part]) -> _Part:
         before: list[int] = []
@@ -188,11 +282,17 @@ class _Automaton:
             if low <= last and high >= first
         ]
 
-    def is_ambiguous(self, longest_chain: int) -> bool:
-        """Whether one text leads from some position back to it in two ways, or through too many loops."""
+    def power(self) -> int:
+        """The power of a text's length that matching may cost.
+
+        Raises:
+            TooComplexError: one text leads from some position back to it in two ways, or no one can tell.
+        """
         follow = {position: list(self._follow[position]) for position in range(len(self._characters))}
         loops = [set(circle) for circle in circles(follow) if self._is_loop(circle)]
-        return any(self._turns_twice(loop) for loop in loops) or self._chain(loops) > longest_chain
+        if any(self._turns_twice(loop) for loop in loops):
+            raise TooComplexError
+        return self._chain(loops) + self._asserted
 
     def _is_loop(self, circle: list[int]) -> bool:
         return len(circle) > 1 or circle[0] in self._follow[circle[0]]
@@ -213,9 +313,7 @@ class _Automaton:
             if pair in edges:
                 continue
             left, right = (self._follow[position] & loop for position in pair)
-            self._steps += len(left) * len(right)
-            if self._steps > _MAX_STEPS:
-                raise TooComplexError
+            self._count(len(left) * len(right))
             edges[pair] = [(a, b) for a in left for b in right if a == b or self._overlap(a, b)]
             waiting += edges[pair]
         return edges
@@ -243,18 +341,14 @@ class _Automaton:
         waiting = [position for inside in loop for position in self._follow[inside] - loop]
         while waiting:
             position = waiting.pop()
-            self._steps += len(loop)
-            if self._steps > _MAX_STEPS:
-                raise TooComplexError
+            self._count(len(loop))
             if position not in reached and any(self._overlap(position, inside) for inside in loop):
                 reached.add(position)
                 waiting += self._follow[position]
         return reached
 
     def _overlap(self, left: int, right: int) -> bool:
-        self._steps += len(self._characters[left]) * len(self._characters[right])
-        if self._steps > _MAX_STEPS:
-            raise TooComplexError
+        self._count(len(self._characters[left]) * len(self._characters[right]))
         return any(
             low <= last and first <= high
             for low, high in self._characters[left]

@@ -38,6 +38,9 @@ MAX_HOPS = 30
 MAX_DOCUMENTS = 50
 """Documents that one schema may be made of: a server could let each refer to the next, for ever."""
 
+MAX_SCHEMAS = 100_000
+"""Schemas within one bundle; what a `$ref` names is written down anew, in all that it is a part of too."""
+
 
 @dataclass(frozen=True)
 class Bundle:
@@ -98,6 +101,7 @@ class _Bundler:
     sources: list[tuple[str, Node]] = field(default_factory=list)
     patterns: set[str] = field(default_factory=set)
     unknown_formats: set[str] = field(default_factory=set)
+    size: int = 0
 
     def run(self) -> Bundle:
         scope = self.document(self.uri, self.root).scope
@@ -131,15 +135,22 @@ class _Bundler:
         return self.documents[uri]
 
     def name_of(self, place: str, node: Node, scope: Scope) -> str:
-        """The local name of a schema that a `$ref` leads to; new ones wait to be rewritten."""
+        """The local name of a schema that a `$ref` leads to; new ones are checked, and wait."""
         key = (id(node), scope.base, id(scope.resource))
         if key not in self.names:
+            if node is not scope.document.contents:  # which was checked as a document
+                self.check(place, node, scope.document.contents)
             self.names[key] = f"s{len(self.names)}"
             self.sources.append((place, node))
             self.waiting.append((self.names[key], node, scope))
         return self.names[key]
 
     def plain(self, node: Node, scope: Scope) -> Node:
+        self.size += 1
+        if self.size > MAX_SCHEMAS:
+            raise self.error(
+                f"it is made of more than {MAX_SCHEMAS:,} schemas; refer to fewer parts of parts"
+            )
         if isinstance(node, bool):
             return node
         scope = scope.entered(node)
@@ -184,8 +195,6 @@ class _Bundler:
             ) from error
         if not isinstance(node, (dict, bool)):
             raise self.error(f"$ref {ref!r} leads to something that is no schema; let it name one")
-        if node is not found.document.contents:
-            self.check(place, node, found.document.contents)
         return _PREFIX + self.name_of(place, node, found)
 
     def refuse_endless(self) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 from .bundling import Bundle, Load, Node, bundle_schema
 from .complexity import refuse_costly
 from .defaults import compile_defaults, refuse_unsendable
-from .errors import ConformanceError, SchemaError, SchemaNotFoundError, Violation
+from .errors import SchemaError, SchemaNotFoundError, UnavailableError, Violation
 from .metaschemas import check_schema
 from .notices import LOG, described, tell
 from .patterns import matcher
@@ -126,7 +126,7 @@ def compile_schema(
     except SchemaError as error:
         error.schema_uri = uri  # the one in the event, where the fault is in another that it refers to
         raise
-    except (ConformanceError, MemoryError):
+    except (UnavailableError, MemoryError):
         raise
     except Exception as error:  # a schema may hold anything, and whoever asks for it must be told
         raise SchemaError(

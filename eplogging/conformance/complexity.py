@@ -7,6 +7,7 @@ graph, and what may grow from level to level of an event is a circle in it.
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -26,6 +27,8 @@ MAX_FILLED = 10_000
 
 _EACH_NAME = ("additionalProperties", "patternProperties", "propertyNames")
 _EACH_ITEM = ("items", "additionalItems", "contains")
+
+_Steps = Counter[tuple[str, str]]
 
 
 def refuse_costly(bundle: Bundle) -> None:
@@ -50,13 +53,12 @@ def refuse_costly(bundle: Bundle) -> None:
             f"its defaults may put more than {MAX_FILLED:,} values into an empty event; give fewer, or let "
             "none lead to itself",
         )
-    for name in costs.circling:
-        if costs.multiplies(name):
-            raise _error(
-                bundle,
-                "a $ref leads back in two ways at one place, so that the work doubles with each level of an "
-                "event; let one lead back",
-            )
+    if costs.multiplies():
+        raise _error(
+            bundle,
+            "a $ref leads back in two ways at one place, so that the work doubles with each level of an "
+            "event; let one lead back",
+        )
 
 
 def _error(bundle: Bundle, text: str) -> InsecureSchemaError:
@@ -70,18 +72,16 @@ class _Costs:
         self._bundle = bundle
         self._known: dict[tuple[str, int], int] = {}
         self._definitions: Mapping[str, Node] = bundle.schema.get("definitions", {})
-        graph = {name: sorted(set(self._names(node))) for name, node in self._definitions.items()}
-        self._circle_of = {
-            name: number
-            for number, circle in enumerate(circles(graph))
-            for name in circle
-            if len(circle) > 1 or name in graph[name]
+        self._steps_of: dict[int, _Steps] = {}
+        graph = {
+            id(node): [id(bundle.target(node))] if "$ref" in node else list(map(id, children(node)))
+            for node in self.everything()
+            if isinstance(node, dict)
         }
-
-    @property
-    def circling(self) -> list[str]:
-        """The definitions that lead to themselves."""
-        return list(self._circle_of)
+        # a schema never holds itself, so that a circle has at least what has the $ref, and what it names
+        self._circle_of = {
+            node: number for number, circle in enumerate(circles(graph)) for node in circle if len(circle) > 1
+        }
 
     def everything(self) -> Iterator[Node]:
         """Every schema in the bundle."""
@@ -118,40 +118,33 @@ class _Costs:
 
         return self._sum("filled", node, total, endless=MAX_FILLED + 1)
 
-    def multiplies(self, name: str) -> bool:
+    def multiplies(self) -> bool:
         """Whether two schemas at one place lead back from one place below it."""
-        steps: list[tuple[str, str]] = []
-        waiting, seen = [self._definitions[name]], 0
-        while waiting and seen < MAX_WORK:
-            node = waiting.pop()
-            seen += 1
-            if isinstance(node, dict):
-                waiting += self._in_place(node)
-                steps += [step for step, child in _steps(node) if self._leads_back(child, name)]
-        for wanted in ("object", "array"):
-            labels = [label for kind, label in steps if kind == wanted]
-            if len(labels) != len(set(labels)) or ("" in labels and len(labels) > 1):
-                return True
-        return False
+        return any(self._twice(self._back(node)) for node in self.everything() if id(node) in self._circle_of)
 
-    def _leads_back(self, node: Node, name: str) -> bool:
-        if not isinstance(node, dict):
-            return False
-        circle = self._circle_of[name]
-        return any(self._circle_of.get(one) == circle for one in self._names(node))
+    @staticmethod
+    def _twice(steps: _Steps) -> bool:
+        return any(count > 1 for count in steps.values()) or any(
+            kind == wanted and not name and sum(1 for one, _ in steps if one == wanted) > 1
+            for wanted in ("object", "array")
+            for kind, name in steps
+        )
+
+    def _back(self, node: Node) -> _Steps:
+        """How many schemas at this place, in the circle of this one, lead back by each step below."""
+        key, circle = id(node), self._circle_of[id(node)]
+        if key not in self._steps_of:
+            steps = Counter(step for step, child in _steps(node) if self._circle_of.get(id(child)) == circle)
+            for inner in self._in_place(node):
+                if self._circle_of.get(id(inner)) == circle and not self._twice(steps):
+                    steps += self._back(inner)
+            self._steps_of[key] = steps
+        return self._steps_of[key]
 
     def _in_place(self, node: Node) -> list[Node]:
         if not isinstance(node, dict):
             return []
         return [self._bundle.target(node)] if "$ref" in node else list(children(node, IN_PLACE))
-
-    def _names(self, node: Node) -> Iterator[str]:
-        waiting = [node]
-        while waiting:
-            one = waiting.pop()
-            if isinstance(one, dict) and "$ref" in one:
-                yield one["$ref"].rpartition("/")[2]
-            waiting.extend(children(one))
 
     def _sum(self, what: str, node: Node, total: Callable[[Node], int], endless: int = 1) -> int:
         if not isinstance(node, dict):

@@ -8,17 +8,21 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from .bundling import Bundle, Node, children
-from .errors import MessageTooLargeError, NotJSONError, SchemaError
+from .errors import InsecureSchemaError, MessageTooLargeError, NotJSONError, SchemaError
+from .graphs import circles
 from .jsondata import plain
 from .patterns import matcher
 from .validation import Implementation, compile_validator
 
 _MAX_BYTES = 1_000_000
 """Bytes that defaults may add to one event: as many as Kafka takes of a message, unless told otherwise."""
+
+_MAX_TRIED = 10 * _MAX_BYTES
+"""Bytes that all trials of a schema's defaults may fill in, while it is loaded."""
 
 _Budget = list[int]
 Fill = Callable[[Any, _Budget], Any]
@@ -41,9 +45,16 @@ def compile_defaults(
         implementation: the validator that judges an `if`, whose `then` or `else` has defaults.
 
     The function raises `MessageTooLargeError` where defaults would add more than a megabyte.
+
+    Raises:
+        InsecureSchemaError: a default holds, or is given, what is filled by the same default again.
     """
-    fill = _Compiler(bundle, implementation).filler(bundle.schema)
-    return None if fill is None else lambda event: fill(event, [_MAX_BYTES])
+    compiler = _Compiler(bundle, implementation)
+    fill = compiler.filler(bundle.schema)
+    if fill is None:
+        return None
+    compiler.refuse_endless()
+    return lambda event: fill(event, [_MAX_BYTES])
 
 
 def refuse_unsendable(bundle: Bundle) -> None:
@@ -58,7 +69,7 @@ def refuse_unsendable(bundle: Bundle) -> None:
         if isinstance(node, dict) and "default" in node:
             try:
                 plain({"default": node["default"]})
-            except NotJSONError as error:
+            except (NotJSONError, MessageTooLargeError) as error:
                 raise SchemaError(
                     f"schema {bundle.uri}: a default can not be sent: {error}", schema_uri=bundle.uri
                 ) from None
@@ -69,8 +80,22 @@ class _Compiler:
     def __init__(self, bundle: Bundle, implementation: Implementation | None) -> None:
         self.bundle = bundle
         self.implementation = implementation
-        self.useful = _with_defaults(bundle)
+        self.useful, self.circling = _with_defaults(bundle)
         self.fillers: dict[int, Fill] = {}
+
+    def refuse_endless(self) -> None:
+        """Tries what leads to itself on nothing: a default that fills itself again goes on for ever then."""
+        budget = [_MAX_TRIED]
+        try:
+            for key in self.circling & self.fillers.keys():
+                self.fillers[key]({}, budget)
+                self.fillers[key]([], budget)
+        except (RecursionError, MessageTooLargeError):
+            raise InsecureSchemaError(
+                f"schema {self.bundle.uri} is insecure: its defaults lead to themselves, and so to an event "
+                "without end; let none hold what it is the default of",
+                schema_uri=self.bundle.uri,
+            ) from None
 
     def filler(self, node: Node) -> Fill | None:
         """The function for one schema; a recursive schema finds its own again."""
@@ -106,11 +131,14 @@ class _Compiler:
     def tuple_steps(self, items: list[Node], additional: Node) -> Iterator[Fill]:
         if own := _defaults_of(enumerate(items)):
             yield _absent_items(own)
-        for index, schema in enumerate(items):
-            if fill := self.filler(schema):
-                yield _one_item(index, fill)
+        if inner := self.fillers_of(enumerate(items)):
+            yield _own_items(inner)
         if fill := self.filler(additional):
             yield _each_item(fill, len(items))
+
+    def fillers_of(self, children: Iterable[tuple[Any, Node]]) -> list[tuple[Any, Fill]]:
+        """The keys of the schemas that fill something in, with their functions."""
+        return [(key, fill) for key, schema in children if (fill := self.filler(schema))]
 
     def property_steps(self, node: Mapping[str, Any]) -> Iterator[Fill]:
         properties: Mapping[str, Node] = node.get("properties", {})
@@ -119,9 +147,8 @@ class _Compiler:
             yield _each_property(
                 fill, lambda name: name not in properties and not any(search(name) for search in patterns)
             )
-        for name, schema in properties.items():
-            if fill := self.filler(schema):
-                yield _one_property(name, fill)
+        if own := self.fillers_of(properties.items()):
+            yield _own_properties(own)
         for search, schema in patterns.items():
             if fill := self.filler(schema):
                 yield _each_property(fill, search)
@@ -143,8 +170,8 @@ def _defaults_of(children: Any) -> dict[Any, Any]:
     return {key: node["default"] for key, node in children if isinstance(node, dict) and "default" in node}
 
 
-def _with_defaults(bundle: Bundle) -> set[int]:
-    """The ids of all schemas that fill something in, themselves or further down."""
+def _with_defaults(bundle: Bundle) -> tuple[set[int], set[int]]:
+    """The ids of all schemas that fill something in, themselves or further down; those that circle."""
     parents: dict[int, list[int]] = {}
     found: list[int] = []
     seen: set[int] = set()
@@ -167,7 +194,8 @@ def _with_defaults(bundle: Bundle) -> set[int]:
         if key not in useful:
             useful.add(key)
             found.extend(parents.get(key, ()))
-    return useful
+    above = {key: parents.get(key, []) for key in useful}
+    return useful, {key for circle in circles(above) if len(circle) > 1 for key in circle}
 
 
 def _filled(node: Mapping[str, Any], bundle: Bundle) -> Iterator[Node]:
@@ -201,15 +229,6 @@ def _spend(budget: _Budget, size: int) -> None:
 
 def _sizes(defaults: dict[Any, Any]) -> dict[Any, int]:
     return {key: len(str(key)) + len(json.dumps(value)) for key, value in defaults.items()}
-
-
-def _replaced(value: Any, key: Any, inner: Any) -> Any:
-    """A container with another value at a key; itself where it is the same value."""
-    if inner is value[key]:
-        return value
-    changed = value.copy()
-    changed[key] = inner
-    return changed
 
 
 def _is(kind: type, value: Any) -> bool:
@@ -253,10 +272,19 @@ def _absent_items(defaults: dict[int, Any]) -> Fill:
     return fill
 
 
-def _one_property(name: str, inner: Fill) -> Fill:
-    return lambda value, budget: (
-        _replaced(value, name, inner(value[name], budget)) if _is(dict, value) and name in value else value
-    )
+def _own_properties(inner: list[tuple[str, Fill]]) -> Fill:
+    def fill(value: Any, budget: _Budget) -> Any:
+        if not _is(dict, value):
+            return value
+        filled = value
+        for name, one in inner:
+            if name in value and (new := one(value[name], budget)) is not value[name]:
+                if filled is value:  # copied once, however many change: the event may be large
+                    filled = value.copy()
+                filled[name] = new
+        return filled
+
+    return fill
 
 
 def _each_property(inner: Fill, applies: Callable[[str], object]) -> Fill:
@@ -271,12 +299,19 @@ def _each_property(inner: Fill, applies: Callable[[str], object]) -> Fill:
     return fill
 
 
-def _one_item(index: int, inner: Fill) -> Fill:
-    return lambda value, budget: (
-        _replaced(value, index, inner(value[index], budget))
-        if _is(list, value) and len(value) > index
-        else value
-    )
+def _own_items(inner: list[tuple[int, Fill]]) -> Fill:
+    def fill(value: Any, budget: _Budget) -> Any:
+        if not _is(list, value):
+            return value
+        filled = value
+        for index, one in inner:
+            if index < len(value) and (new := one(value[index], budget)) is not value[index]:
+                if filled is value:
+                    filled = value.copy()
+                filled[index] = new
+        return filled
+
+    return fill
 
 
 def _each_item(inner: Fill, start: int) -> Fill:

@@ -15,6 +15,8 @@ import yaml
 
 MAX_DEPTH = 100
 MAX_NODES = 200_000
+MAX_REPEATED = 1_000_000
+"""Characters that aliases may stand for: what reads a document copies them wherever they are used."""
 
 _CONSTANTS = {
     **dict.fromkeys(("null", "Null", "NULL", "~", ""), None),
@@ -28,6 +30,8 @@ _TAGS: dict[str, tuple[str, re.Pattern[str] | None]] = {
     "tag:yaml.org,2002:int": ("int", _INTEGER),
     "tag:yaml.org,2002:float": ("float", _FLOAT),
 }
+_NO_MARKS = bytes(set(range(256)) - set(b'",[{'))
+_QUOTED_OR_NOT = re.compile(rb'"[^"]*"?|([^"]+)')
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
@@ -49,6 +53,7 @@ def parse(text: bytes) -> Any:
             than 100 levels or 200,000 values (aliases counted as often as they are used).
     """
     if text.lstrip()[:1] in (b"{", b"["):
+        _refuse_many(text)
         try:
             document = json.loads(
                 text, object_pairs_hook=_unique, parse_constant=_no_constant, parse_float=_finite
@@ -66,6 +71,21 @@ def parse(text: bytes) -> Any:
         raise DocumentError(f"it is neither YAML nor JSON: {' '.join(str(error).split())[:300]}") from None
 
 
+def _refuse_many(text: bytes) -> None:
+    """Counts the least number of values before they are built, which takes many times the text's memory.
+
+    There is a comma or an opening bracket for each value, and a second bracket for each that is empty.
+    """
+    if sum(map(text.count, (b",", b"[", b"{"))) <= 2 * MAX_NODES:
+        return
+    marks = text.replace(b"\\\\", b"").replace(b'\\"', b"").translate(None, _NO_MARKS).replace(b'""', b"")
+    count = 0
+    for part in _QUOTED_OR_NOT.finditer(marks):
+        count += len(part[1] or b"")
+        if count > 2 * MAX_NODES:
+            raise DocumentError(f"it holds more than {MAX_NODES:,} values")
+
+
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     built = dict(pairs)
     if len(built) != len(pairs):
@@ -80,7 +100,7 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 def _bounded(document: Any) -> Any:
     """Level by level, so that no depth can exhaust the stack."""
     nodes, layer = 1, [document]
-    for _ in range(MAX_DEPTH + 2):
+    for _ in range(MAX_DEPTH + 1):
         layer = [inner for outer in layer for inner in _inside(outer)]
         nodes += len(layer)
         if nodes > MAX_NODES:
@@ -120,9 +140,11 @@ class _Builder:
 
     def __init__(self, events: Iterator[yaml.Event]) -> None:
         self._events = iter(events)
-        self._anchors: dict[str, tuple[Any, int, int]] = {}
+        self._anchors: dict[str, tuple[Any, int, int, int]] = {}
         self._deepest = 0
         self._nodes = 0
+        self._characters = 0
+        self._repeated = 0
 
     def document(self) -> Any:
         found: list[Any] = []
@@ -134,7 +156,7 @@ class _Builder:
         return found[0] if found else None
 
     def _value(self, event: yaml.Event, depth: int) -> Any:
-        before = self._nodes
+        before, written = self._nodes, self._characters
         self._count(event, 1)
         self._descend(event, depth)
         if isinstance(event, yaml.AliasEvent):
@@ -150,7 +172,8 @@ class _Builder:
         else:
             raise self._error(event, "a value is missing")
         if event.anchor:
-            self._anchors[event.anchor] = (built, self._nodes - before, self._deepest - depth)
+            counted = (self._nodes - before, self._characters - written, self._deepest - depth)
+            self._anchors[event.anchor] = (built, *counted)
         self._deepest = max(outer, self._deepest)
         return built
 
@@ -169,8 +192,14 @@ class _Builder:
     def _alias(self, event: yaml.AliasEvent, depth: int) -> Any:
         if event.anchor not in self._anchors:
             raise self._error(event, f"the alias *{event.anchor} stands in its own value, or before it")
-        built, nodes, levels = self._anchors[event.anchor]
+        built, nodes, characters, levels = self._anchors[event.anchor]
         self._count(event, nodes)
+        self._characters += characters
+        self._repeated += characters
+        if self._repeated > MAX_REPEATED:
+            raise self._error(
+                event, f"its aliases stand for more than {MAX_REPEATED:,} characters; write long texts once"
+            )
         self._descend(event, depth + levels)
         return built
 
@@ -185,6 +214,7 @@ class _Builder:
             if key.value in built:
                 raise self._error(key, f"the key {key.value!r} stands twice in one object")
             self._count(key, 1)
+            self._characters += len(key.value)
             built[key.value] = self._value(next(self._events), depth + 1)
         return built
 
@@ -197,6 +227,7 @@ class _Builder:
 
     def _scalar(self, event: yaml.ScalarEvent) -> Any:
         text = event.value
+        self._characters += len(text)
         if event.tag == "!":
             return text
         if event.tag is not None:

@@ -17,6 +17,17 @@ def identity(value: Any) -> Hashable:
     return value  # type: ignore[no-any-return]
 
 
+def are_equal(left: Any, right: Any) -> bool:
+    """Whether two JSON values are equal; at the cost of the smaller one at most."""
+    if isinstance(left, (list, tuple)) and isinstance(right, (list, tuple)):
+        return len(left) == len(right) and all(map(are_equal, left, right))
+    if isinstance(left, dict) and isinstance(right, dict):
+        return len(left) == len(right) and all(
+            name in right and are_equal(value, right[name]) for name, value in left.items()
+        )
+    return isinstance(left, bool) == isinstance(right, bool) and bool(left == right)
+
+
 def has_twins(values: Iterable[Any]) -> bool:
     """Whether two of the values are equal."""
     seen: set[Hashable] = set()

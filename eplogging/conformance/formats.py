@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
 from .characters import PatternError
-from .patterns import searcher, translate
+from .patterns import check, searcher
 
 _DATE = r"\d\d\d\d-[01]\d-[0-3]\d"
 _TIME = r"(?:[0-2]\d:[0-5]\d:[0-5]\d|23:59:60)(?:\.\d+)?"
@@ -89,7 +89,7 @@ def is_regex(text: object) -> bool:
     if searcher(r"[^\\]\\Z")(text):
         return False
     try:
-        translate(text)
+        check(text)
     except PatternError:
         return False
     return True

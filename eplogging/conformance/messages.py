@@ -6,9 +6,11 @@ between libraries; these are short and the same for both.
 
 from __future__ import annotations
 
+import heapq
 import json
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Callable, Hashable, Iterable
+from itertools import islice
+from typing import Any, TypeVar
 
 from .errors import Violation
 
@@ -16,13 +18,31 @@ MAX_VIOLATIONS = 50
 MAX_LENGTH = 300
 MAX_PATH = 400
 
-Finding = tuple[tuple[str | int, ...], str, list[str]]
+_MOST_DESCRIBED = 200
+"""Errors that are described: violations are said once and sorted by more than their places."""
+
+Path = tuple[str | int, ...]
+Finding = tuple[Path, str, list[str]]
 """Where in the event, which keyword, and one message for each way in which it is broken."""
+
+Error = TypeVar("Error")
 
 _KINDS = (
     (bool, "a boolean"), (str, "a string"), (int, "an integer"), (float, "a number"),
     (dict, "an object"), (list, "an array"),
 )  # fmt: skip
+
+
+def foremost(errors: Iterable[Error], place: Callable[[Error], tuple[Path, Hashable]]) -> list[Error]:
+    """The errors whose places come first, as many as it makes sense to describe.
+
+    Args:
+        errors: errors of any kind.
+        place: where an error is, and what tells it from others there.
+    """
+    known = {place(error): error for error in errors}
+    chosen = heapq.nsmallest(_MOST_DESCRIBED, known.items(), key=lambda item: _sortable(item[0][0]))
+    return [error for _, error in chosen]
 
 
 def violations_of(findings: Iterable[Finding]) -> list[Violation]:
@@ -82,16 +102,21 @@ def _listed(values: Iterable[Any], limit: int = 180) -> str:
 
 
 def _required(value: list[str], _node: Any, instance: Any) -> list[str]:
-    return [f"required property {short(name)} is missing" for name in value if name not in instance]
+    missing = (name for name in value if name not in instance)
+    return [f"required property {short(name)} is missing" for name in islice(missing, MAX_VIOLATIONS)]
 
 
 def _dependencies(value: dict[str, Any], _node: Any, instance: Any) -> list[str]:
-    return [
-        f"property {short(name)} is missing, which is required where {short(owner)} is present"
+    missing = (
+        (name, owner)
         for owner, names in value.items()
         if isinstance(names, list) and owner in instance
         for name in names
         if name not in instance
+    )
+    return [
+        f"property {short(name)} is missing, which is required where {short(owner)} is present"
+        for name, owner in islice(missing, MAX_VIOLATIONS)
     ]
 
 

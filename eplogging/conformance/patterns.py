@@ -10,8 +10,9 @@ import importlib
 import re
 from collections.abc import Callable
 from functools import lru_cache
-from typing import Literal
+from typing import Any, Literal
 
+from .backtracking import cost_of, written_out
 from .characters import (
     DIGITS,
     LINE_ENDS,
@@ -33,6 +34,12 @@ _CONTROLS = {"f": 0x0C, "n": 0x0A, "r": 0x0D, "t": 0x09, "v": 0x0B}
 _BOUNDARY = "(?:(?<=[0-9A-Z_a-z])(?![0-9A-Z_a-z])|(?<![0-9A-Z_a-z])(?=[0-9A-Z_a-z]))"
 _NO_BOUNDARY = "(?:(?<=[0-9A-Z_a-z])(?=[0-9A-Z_a-z])|(?<![0-9A-Z_a-z])(?![0-9A-Z_a-z]))"
 
+_CLASSES = {
+    letter: one_of(ranges if letter.islower() else complement(ranges))
+    for letter, ranges in zip("dwsDWS", (DIGITS, WORD, SPACE) * 2, strict=True)
+}
+_NO_LINE_END = one_of(LINE_ENDS, negated=True)
+
 _COUNTED = re.compile(r"\{(?:[0-9]*,)?([0-9]+)\}")
 _BRACES = re.compile(r"\{([0-9]+)(,([0-9]*))?\}")
 _GROUP_NAME = re.compile(r"\(\?<([^>=!][^>]{0,200})>")
@@ -43,8 +50,18 @@ _SKIPPED = re.compile(r"\\.|\[(?:\\.|[^\]\\])*\]?", re.DOTALL)  # escapes and cl
 MAX_LENGTH = 2000
 """Characters of a pattern; the longest of Wikimedia's has 77."""
 
+BACKTRACK_LIMIT = 1_000_000
+"""Steps after which Rust's engine gives up a pattern that looks around or refers back."""
+
 MAX_COUNTED = 70_000
 """Sum of the numbers in `{...}`, of one pattern or all of a schema: engines write such parts out."""
+
+
+MAX_TRANSLATED = 20_000
+"""Characters of all of a schema's patterns, each class written out as ranges: engines read 1 in 1.5 µs."""
+
+MAX_WRITTEN_OUT = 2000
+"""Positions of patterns with their `{...}` written out that Rust's engine compiles: some 5 µs each."""
 
 
 @lru_cache(maxsize=4096)
@@ -53,6 +70,15 @@ def translate(source: str, flavour: Flavour = "python") -> str:
 
     Raises:
         PatternError: `new RegExp(source)` would throw.
+    """
+    return check(source, flavour)
+
+
+def check(source: str, flavour: Flavour = "python") -> str:
+    """As `translate`, for texts of events, which are not worth remembering.
+
+    Raises:
+        PatternError: as `translate`.
     """
     if len(source) > MAX_LENGTH:
         raise PatternError(f"it has {len(source):,} characters, and {MAX_LENGTH:,} are allowed")
@@ -68,18 +94,61 @@ def counted(source: str) -> int:
 
 @lru_cache(maxsize=4096)
 def matcher(source: str) -> Callable[[str], object]:
-    """As `searcher`, by the linear engine of the extra `fast` where that is installed and takes the pattern.
+    """As `searcher`, by the engine of the extra `fast` where that is installed and takes the pattern.
+
+    Where no linear engine judges, no text matches that could take it seconds.
 
     Raises:
         PatternError: as `searcher`.
     """
-    search = searcher(source)
+    search = bounded_searcher(source)
     try:
         rust = importlib.import_module("jsonschema_rs")
-        schema = {"pattern": translate(source, "rust")}
-        return rust.Draft7Validator(schema, pattern_options=rust.RegexOptions()).is_valid  # type: ignore[no-any-return]
-    except (ImportError, ValueError):
+    except ImportError:
         return search
+    translated = translate(source)
+    if written_out(translated) > MAX_WRITTEN_OUT:
+        return search
+    matches = _rust_matcher(rust, source, rust.RegexOptions())
+    if matches is not None:
+        return matches
+    # the other engine's references to groups that took no part are not JavaScript's, but it gives up
+    if "(?(" in translated and cost_of(translated) is not None:
+        return search
+    matches = _rust_matcher(rust, source, rust.FancyRegexOptions(backtrack_limit=BACKTRACK_LIMIT))
+    return search if matches is None else _bounded(source, matches)
+
+
+def _rust_matcher(rust: Any, source: str, options: Any) -> Callable[[str], bool] | None:
+    try:
+        schema = {"pattern": translate(source, "rust")}
+        return rust.Draft7Validator(schema, pattern_options=options).is_valid  # type: ignore[no-any-return]
+    except ValueError:
+        return None
+
+
+@lru_cache(maxsize=4096)
+def bounded_searcher(source: str) -> Callable[[str], object]:
+    """As `searcher`, but where a match could take seconds for longer texts, these do not match.
+
+    Raises:
+        PatternError: as `searcher`.
+    """
+    return _bounded(source, searcher(source))
+
+
+def _bounded(source: str, matches: Callable[[str], object]) -> Callable[[str], object]:
+    cost = cost_of(translate(source))
+    longest = cost.longest_text if cost else None  # without a cost: allow_insecure_schemas
+    if longest is None:
+        return matches
+    return lambda text: len(text) <= longest and matches(text)
+
+
+def looks_around(source: str) -> bool:
+    """Whether a pattern has an assertion or refers back, which no linear engine can."""
+    translated = translate(source)  # where what is no such thing is escaped
+    return any(opener in translated for opener in ("(?=", "(?!", "(?<=", "(?<!", "(?("))
 
 
 @lru_cache(maxsize=4096)
@@ -149,7 +218,7 @@ class _Translator:
         elif character in "^|":
             self.emit(character, repeatable=False)
         elif character == ".":
-            self.emit(one_of(LINE_ENDS, negated=True))
+            self.emit(_NO_LINE_END)
         else:
             self.emit(single(ord(character)))
 
@@ -207,7 +276,10 @@ class _Translator:
 
     def escape(self) -> None:
         following = self.source[self.at + 1 : self.at + 2]
-        if following in ("b", "B"):
+        if following and following in _CLASSES:
+            self.at += 2
+            self.emit(_CLASSES[following])
+        elif following in ("b", "B"):
             self.at += 2
             self.emit(_BOUNDARY if following == "b" else _NO_BOUNDARY, repeatable=False)
         elif following == "k" and self.names:

@@ -7,7 +7,7 @@ equality; those keywords are replaced here.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 from jsonschema import Draft7Validator
@@ -16,7 +16,7 @@ from jsonschema.validators import extend
 from referencing import Registry
 
 from .bundling import Bundle, with_children
-from .equality import has_twins, identity, is_multiple
+from .equality import are_equal, has_twins, identity, is_multiple
 from .errors import Violation
 from .formats import CHECKS
 from .limits import as_double
@@ -30,6 +30,11 @@ _LONG = 1000
 _MOST_ERRORS = 200
 """Errors that are looked at: `violations_of` keeps the first 50 by their places."""
 
+_TOO_DEEP = "depth"
+_TOO_DEEP_TEXT = (
+    "is nested deeper than can be judged by a schema that is nested too; make it or the schema flatter, or "
+    "install eplogging[fast]"
+)
 _BROKEN = "broken"  # the text of an error is never shown; see `messages`
 
 
@@ -39,12 +44,21 @@ class PythonValidator:
     def __init__(self, bundle: Bundle) -> None:
         # an empty registry: nothing can be fetched, whatever a reference says
         self._validator = _AjvValidator(_rewritten(bundle.schema), registry=Registry())
-        self.is_valid: Callable[[Any], bool] = self._validator.is_valid
+
+    def is_valid(self, event: Any) -> bool:
+        """Judge an event; one that is nested too deep to be judged is not valid."""
+        try:
+            return bool(self._validator.is_valid(event))
+        except RecursionError:
+            return False
 
     def violations(self, event: Any) -> list[Violation]:
         """Name every place where an event breaks the schema."""
         errors = itertools.islice(self._validator.iter_errors(event), _MOST_ERRORS)
-        return violations_of(map(_finding, errors))
+        try:
+            return violations_of(map(_finding, errors))
+        except RecursionError:
+            return [Violation("", _TOO_DEEP, _TOO_DEEP_TEXT)]
 
 
 class _Options(list[Any]):
@@ -113,6 +127,36 @@ def _property_names(validator: Any, value: Any, instance: Any, _schema: Any) -> 
                 yield error
 
 
+def _required(_validator: Any, value: list[str], instance: Any, _schema: Any) -> Errors:
+    """One error for all names that are missing; the built-in's each would be described again and again."""
+    if isinstance(instance, dict) and any(name not in instance for name in value):
+        yield ValidationError(_BROKEN)
+
+
+def _dependencies(validator: Any, value: dict[str, Any], instance: Any, _schema: Any) -> Errors:
+    if not isinstance(instance, dict):
+        return
+    present = {owner: needed for owner, needed in value.items() if owner in instance}
+    lists = [needed for needed in present.values() if isinstance(needed, list)]
+    if any(name not in instance for names in lists for name in names):
+        yield ValidationError(_BROKEN)
+    for owner, needed in present.items():
+        if not isinstance(needed, list):
+            yield from validator.descend(instance, needed, schema_path=owner)
+
+
+def _any_of(validator: Any, value: list[Any], instance: Any, _schema: Any) -> Errors:
+    """Unlike the built-in, this looks for no more than one error of each branch."""
+    if not any(validator.evolve(schema=branch).is_valid(instance) for branch in value):
+        yield ValidationError(_BROKEN)
+
+
+def _one_of(validator: Any, value: list[Any], instance: Any, _schema: Any) -> Errors:
+    fitting = (branch for branch in value if validator.evolve(schema=branch).is_valid(instance))
+    if len(list(itertools.islice(fitting, 2))) != 1:
+        yield ValidationError(_BROKEN)
+
+
 def _false_schema(_validator: Any, _value: bool, _instance: Any, _schema: Any) -> Errors:
     yield ValidationError(_BROKEN)
 
@@ -145,7 +189,7 @@ def _enum(_validator: Any, value: list[Any], instance: Any, _schema: Any) -> Err
 
 
 def _const(_validator: Any, value: Any, instance: Any, _schema: Any) -> Errors:
-    if identity(instance) != identity(value):
+    if not are_equal(instance, value):
         yield ValidationError(_BROKEN)
 
 
@@ -161,6 +205,10 @@ _AjvValidator = extend(  # type: ignore[no-untyped-call]
         "additionalProperties": _additional_properties,
         "patternProperties": _pattern_properties,
         "propertyNames": _property_names,
+        "required": _required,
+        "dependencies": _dependencies,
+        "anyOf": _any_of,
+        "oneOf": _one_of,
         "pattern": _pattern,
         "format": _format,
         "multipleOf": _multiple_of,

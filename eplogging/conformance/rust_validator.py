@@ -7,31 +7,35 @@ what Rust's engine takes, in linear time unless they look around.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Hashable, Iterable
 from functools import cached_property
 from typing import Any
 
 import jsonschema_rs
 
-from .bundling import Bundle, children, with_children
+from .backtracking import written_out
+from .bundling import Bundle, with_children
 from .equality import is_multiple
 from .errors import SchemaError, Violation
 from .formats import PATTERNS, is_regex
 from .limits import as_double
-from .messages import Finding, bad_names, describe, unexpected, violations_of
-from .patterns import searcher, translate
+from .messages import Finding, Path, bad_names, describe, foremost, unexpected, violations_of
+from .patterns import BACKTRACK_LIMIT, MAX_WRITTEN_OUT, matcher, translate
 from .python_validator import PythonValidator
 from .vouching import plain_data_schema, vouching_schema
+from .weighing import is_light
 
 _LINEAR = jsonschema_rs.RegexOptions()
-_BOUNDED = jsonschema_rs.FancyRegexOptions(backtrack_limit=1_000_000)
+_BOUNDED = jsonschema_rs.FancyRegexOptions(backtrack_limit=BACKTRACK_LIMIT)
 
-_MANY = 10_000
-"""Values, times branches, of an event in which every violation is looked for: jsonschema-rs makes all errors
-at once, 3 µs each or more."""
+_FEW = 500
+"""Errors of an event that the Python validator, which is slower, may be asked for."""
+
+_WRAPPED = "without branches"
+"""Marks the `not: {not: ...}` around an `anyOf` or `oneOf`: an error of such holds no errors of branches."""
 
 _LOSSY_NAME = re.compile(r"\+?[0-9]*").fullmatch
-_FOREIGN = "pattern:"  # starts the format that stands for a pattern beyond Rust's engine
+_FOREIGN = "pattern:"  # starts the format that stands for a pattern beyond the linear engine
 _MARK = "(?:)"  # starts the pattern that stands for a format; matches nothing and costs nothing
 _FORMATS = {
     name: tuple(_MARK + translate(pattern, "rust") for pattern in patterns)
@@ -51,30 +55,35 @@ class RustValidator:
     def __init__(self, bundle: Bundle) -> None:
         self._bundle = bundle
         self._schema, self._validator = _compiled(bundle)
-        self._branches = max(1, _branches(bundle))
         self._written = {translate(pattern, "rust"): pattern for pattern in bundle.patterns}
         self.is_valid: Callable[[Any], bool] = self._validator.is_valid
         self.vouches: Callable[[Any], bool] = _vouching(bundle) or self._vouches_in_two_steps
 
     def violations(self, event: Any) -> list[Violation]:
-        """Name every place where an event breaks the schema."""
-        if _nodes(event, _MANY // self._branches) is None:
+        """Name every place where an event breaks the schema, or one of them where that could take long."""
+        if not is_light(self._bundle, event):
             return self._first_violation(event)
-        if _has_lossy_name(event):
+        if not _has_lossy_name(event):
+            errors = foremost(self._validator.iter_errors(event), _place)
+            return violations_of(self._finding(error, event) for error in errors)
+        if is_light(self._bundle, event, _FEW):
             return self._slow.violations(event)
-        errors = self._validator.iter_errors(event)
-        return violations_of(self._finding(error, event) for error in errors)
+        return self._first_violation(event)
 
     def _first_violation(self, event: Any) -> list[Violation]:
-        """One place, where there may be so many that to find them all would take seconds."""
+        schema, validator = self._brief
         try:
-            self._validator.validate(event)
+            validator.validate(event)
         except jsonschema_rs.ValidationError as error:
             try:
-                return violations_of([self._finding(error, event)])
-            except LookupError:  # a name that its paths leave out
-                return [Violation("", str(error.evaluation_path[-1]), "is broken somewhere in a large event")]
+                return violations_of([self._finding(error, event, schema)])
+            except (LookupError, TypeError, ValueError):  # a name that its paths leave out
+                return [Violation("", str(error.evaluation_path[-1]), "is broken somewhere in the event")]
         return []
+
+    @cached_property
+    def _brief(self) -> tuple[dict[str, Any], jsonschema_rs.Validator]:
+        return _compiled(self._bundle, brief=True)
 
     def _vouches_in_two_steps(self, event: Any) -> bool:
         return _is_plain_data(event) and self.is_valid(event)
@@ -83,7 +92,9 @@ class RustValidator:
     def _slow(self) -> PythonValidator:
         return PythonValidator(self._bundle)
 
-    def _finding(self, error: jsonschema_rs.ValidationError, event: Any) -> Finding:
+    def _finding(
+        self, error: jsonschema_rs.ValidationError, event: Any, schema: dict[str, Any] | None = None
+    ) -> Finding:
         path = tuple(error.instance_path)
         instance = event
         for token in path:
@@ -96,18 +107,12 @@ class RustValidator:
         if isinstance(kind, jsonschema_rs.ValidationErrorKind.PropertyNames):
             return path, "propertyNames", bad_names([str(kind.error.instance)])
         keyword = str(error.evaluation_path[-1])
-        node = self._node(error.evaluation_path[:-1])
+        node = _node(schema or self._schema, error.evaluation_path[:-1])
+        if node.get("$comment") == _WRAPPED:
+            node = node["not"]["not"]
+            keyword = next(iter(node))
         keyword, value = self._as_written(keyword, node[keyword])
         return path, keyword, describe(keyword, value, node, instance)
-
-    def _node(self, path: Iterable[str | int]) -> Any:
-        """The schema at a path that goes through `$ref`s."""
-        node: Any = self._schema
-        for token in path:
-            node = node[token]
-            if token == "$ref" and isinstance(node, str):  # nosec B105
-                node = self._schema["definitions"][node.rpartition("/")[2]]
-        return node
 
     def _as_written(self, keyword: str, value: Any) -> tuple[str, Any]:
         """Undo the rewriting of formats and patterns."""
@@ -118,31 +123,21 @@ class RustValidator:
         return keyword, value
 
 
-def _branches(bundle: Bundle) -> int:
-    """How many schemas an `anyOf` or `oneOf` has at most: an error of such a one holds an error of each."""
-    most = 0
-    waiting = [bundle.schema, *bundle.schema.get("definitions", {}).values()]
-    while waiting:
-        node = waiting.pop()
-        if isinstance(node, dict):
-            most = max(most, *(len(node.get(keyword, ())) for keyword in ("anyOf", "oneOf")))
-        waiting.extend(children(node))
-    return most
+def _place(error: jsonschema_rs.ValidationError) -> tuple[Path, Hashable]:
+    """Where an error is, and what tells it from others that say the same."""
+    kind = error.kind
+    named = kind.error.instance if isinstance(kind, jsonschema_rs.ValidationErrorKind.PropertyNames) else None
+    return tuple(error.instance_path), (*error.evaluation_path, named)
 
 
-def _nodes(value: Any, most: int) -> int | None:
-    """How many values there are, one inside the other; None if more than `most`."""
-    count, waiting = 0, [value]
-    while waiting:
-        current = waiting.pop()
-        count += 1
-        if count + len(waiting) > most:
-            return None
-        if isinstance(current, dict):
-            waiting.extend(current.values())
-        elif isinstance(current, list):
-            waiting.extend(current)
-    return count
+def _node(schema: dict[str, Any], path: Iterable[str | int]) -> Any:
+    """The schema at a path that goes through `$ref`s."""
+    node: Any = schema
+    for token in path:
+        node = node[token]
+        if token == "$ref" and isinstance(node, str):  # nosec B105
+            node = schema["definitions"][node.rpartition("/")[2]]
+    return node
 
 
 def _has_lossy_name(value: Any) -> bool:
@@ -172,14 +167,15 @@ class _MultipleOf:
             raise ValueError
 
 
-def _compiled(bundle: Bundle) -> tuple[dict[str, Any], jsonschema_rs.Validator]:
-    schema = _rewritten(bundle.schema, frozenset())
+def _compiled(bundle: Bundle, *, brief: bool = False) -> tuple[dict[str, Any], jsonschema_rs.Validator]:
+    foreign = _too_large(bundle.patterns)
+    schema = _rewritten(bundle.schema, foreign, brief)
     try:
-        return schema, _validator(schema, _LINEAR)
+        return schema, _validator(schema, _LINEAR, foreign)
     except ValueError:
-        pass  # a pattern that looks around or is large; or an error, which the next attempt shows
-    foreign = frozenset(pattern for pattern in bundle.patterns if not _takes(pattern))
-    schema = _rewritten(bundle.schema, foreign)
+        pass  # a pattern that looks around; or an error, which the next attempt shows
+    foreign |= {pattern for pattern in bundle.patterns - foreign if not _is_linear(pattern)}
+    schema = _rewritten(bundle.schema, foreign, brief)
     try:
         return schema, _validator(schema, _BOUNDED, foreign)
     except ValueError as error:
@@ -188,9 +184,19 @@ def _compiled(bundle: Bundle) -> tuple[dict[str, Any], jsonschema_rs.Validator]:
         ) from error
 
 
+def _too_large(patterns: Iterable[str]) -> frozenset[str]:
+    """Patterns that Rust's engine would take long to compile; Python's writes nothing out."""
+    total, large = 0, set()
+    for size, pattern in sorted((written_out(translate(pattern)), pattern) for pattern in patterns):
+        total += size
+        if total > MAX_WRITTEN_OUT:
+            large.add(pattern)
+    return frozenset(large)
+
+
 def _vouching(bundle: Bundle) -> Callable[[Any], bool] | None:
     schema = vouching_schema(bundle)
-    if schema is None:
+    if schema is None or _too_large(bundle.patterns):
         return None
     try:
         return jsonschema_rs.Draft4Validator(
@@ -227,23 +233,23 @@ def _validator(
 
 
 def _search(pattern: str) -> Callable[[str], bool]:
-    search = searcher(pattern)
-    return lambda text: search(text) is not None
+    matches = matcher(pattern)
+    return lambda text: bool(matches(text))
 
 
-def _takes(pattern: str) -> bool:
+def _is_linear(pattern: str) -> bool:
     try:
-        jsonschema_rs.Draft7Validator({"pattern": translate(pattern, "rust")}, pattern_options=_BOUNDED)
+        jsonschema_rs.Draft7Validator({"pattern": translate(pattern, "rust")}, pattern_options=_LINEAR)
     except ValueError:
         return False
     return True
 
 
-def _rewritten(node: Any, foreign: frozenset[str]) -> Any:
+def _rewritten(node: Any, foreign: frozenset[str], brief: bool = False) -> Any:
     """A schema in the terms of Rust's engine: formats and patterns are what differs."""
     if isinstance(node, bool):
         return node
-    result = with_children(node, lambda child: _rewritten(child, foreign))
+    result = with_children(node, lambda child: _rewritten(child, foreign, brief))
     if "patternProperties" in result:
         _judge_names(result)
     if result.get("additionalProperties") is False:
@@ -252,7 +258,19 @@ def _rewritten(node: Any, foreign: frozenset[str]) -> Any:
         result["propertyNames"] = {"not": {}}
     if "pattern" in result or result.get("format") in _FORMATS:
         _judge_text(result, foreign)
+    if brief:
+        _wrap_branches(result)
     return result
+
+
+def _wrap_branches(node: dict[str, Any]) -> None:
+    wrapped = [
+        {"not": {"not": {keyword: node.pop(keyword)}}, "$comment": _WRAPPED}
+        for keyword in ("anyOf", "oneOf")
+        if keyword in node
+    ]
+    if wrapped:
+        node["allOf"] = [*node.get("allOf", ()), *wrapped]
 
 
 def _judge_names(node: dict[str, Any]) -> None:

@@ -6,6 +6,7 @@ knows is remembered for a while, so that bad events cost no request each.
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import re
@@ -47,6 +48,12 @@ _MAX_NOWHERE = 100
 """Look-ups in a minute that may lead nowhere: whoever makes up schema URIs gets no request each."""
 
 _MAX_LINKS = 3
+
+_MAX_REFERRED = 4 * 1024 * 1024
+"""Bytes, as JSON, of all that one schema may refer to: Wikimedia's largest fragment has 24 KB."""
+
+_MAX_SECONDS = 30.0
+"""Seconds in which everything that one schema refers to must have come: each answer may take some."""
 
 _NAME = r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}"
 _VERSION = r"(?:0|[1-9][0-9]{0,8})\.(?:0|[1-9][0-9]{0,8})\.(?:0|[1-9][0-9]{0,8})"
@@ -113,6 +120,34 @@ class _Repository:
         if os.path.commonpath((root, path)) != root:
             raise ResourceInvalid(f"{self.shown}{uri} is a link that leads out of its schema repository")
         return self._reader.file(Path(path), MAX_SCHEMA_BYTES)
+
+
+class _Referred:
+    """What one schema refers to, within bounds: whoever answers could refer ever on, and slowly.
+
+    Args:
+        load: gives the document at a URI.
+    """
+
+    def __init__(self, load: Callable[[str], Mapping[str, Any]]) -> None:
+        self.uris: list[str] = []
+        self._load = load
+        self._left = _MAX_REFERRED
+        self._until = time.monotonic() + _MAX_SECONDS
+
+    def __call__(self, uri: str) -> Mapping[str, Any]:
+        if time.monotonic() > self._until:  # what has come is kept, so the next try gets further
+            raise SchemaUnavailableError(
+                f"what the schema refers to did not come within {_MAX_SECONDS:g} seconds; it is tried again"
+            )
+        self.uris.append(uri)
+        document = self._load(uri)
+        self._left -= len(json.dumps(document))
+        if self._left < 0:
+            raise SchemaError(
+                f"what the schema refers to is larger than {_MAX_REFERRED:,} bytes together; refer to less"
+            )
+        return document
 
 
 class Schemas:
@@ -227,12 +262,14 @@ class Schemas:
         )
 
     def _look_up(self, uri: str) -> Schema:
+        referred = _Referred(self._referred)
         try:
             document = self._document(uri)
-            schema = self._compile(uri, document)
+            schema = self._compile(uri, document, referred)
         except RejectedError as error:
             error.schema_uri = uri
-            self._documents.pop(uri, None)  # so that it is read again once it is mended
+            for one in (uri, *referred.uris):
+                self._documents.pop(one, None)  # so that it is read again once it is mended
             kind, text = type(error), str(error)
             if len(self._refused) >= _MAX_REMEMBERED:
                 self._refused.clear()
@@ -245,13 +282,13 @@ class Schemas:
         self._schemas[uri] = schema
         return schema
 
-    def _compile(self, uri: str, document: Any) -> Schema:
+    def _compile(self, uri: str, document: Any, referred: _Referred) -> Schema:
         if not isinstance(document, Mapping):
             raise SchemaError(f"the schema {uri} is no JSON object; a schema needs at least title and type")
         compiled: CompiledSchema = imported("eplogging.conformance.compiled").compile_schema(
             uri,
             document,
-            self._referred,
+            referred,
             allow_insecure=self._allow_insecure,
             implementation=self._implementation,
         )

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
-from .backtracking import may_explode
+from .backtracking import cost_of
 from .errors import RejectedError, StreamConfigError, TopicError
 from .message import KeyFields
 
@@ -15,6 +16,11 @@ TOPIC_NAME = re.compile(r"[A-Za-z0-9._-]{1,249}", re.ASCII)
 """What Kafka takes as the name of a topic."""
 
 _MAX_REGEX = 1000
+_MAX_NAME = 249
+_MAX_STEPS = 20_000
+_MAX_TRIES = 1_000_000
+"""Small steps that a regex may take for one name: some 10 ms, in the thread that logs."""
+
 _REGEX = re.compile(r"/(?P<pattern>.*)/(?P<flags>[imsux]*)", re.DOTALL)
 
 
@@ -43,21 +49,42 @@ def compile_regex(text: str) -> re.Pattern[str] | None:
     Raises:
         StreamConfigError: the text between the slashes is no regex, or one that could take for ever.
     """
+    compiled = compile_costed(text)
+    return None if compiled is None else compiled[0]
+
+
+def compile_costed(text: str) -> tuple[re.Pattern[str], int] | None:
+    """As `compile_regex`, with the small steps that it may take for one name.
+
+    Raises:
+        StreamConfigError: as `compile_regex`.
+    """
     match = _REGEX.fullmatch(text) if isinstance(text, str) and text.startswith("/") else None
     if match is None:
         return None
-    flags = sum(getattr(re, flag.upper()) for flag in set(match["flags"]) if flag != "u")
     if len(text) > _MAX_REGEX:
         raise StreamConfigError(f"stream configs: {text[:100]!r} is longer than {_MAX_REGEX} characters")
+    return _compiled(text, match["pattern"], match["flags"])
+
+
+@lru_cache(maxsize=1024)
+def _compiled(text: str, pattern: str, letters: str) -> tuple[re.Pattern[str], int]:
+    flags = sum(getattr(re, flag.upper()) for flag in set(letters) if flag != "u")
     try:
-        compiled = re.compile(match["pattern"], flags)
+        compiled = re.compile(pattern, flags)
     except (re.error, OverflowError, RecursionError) as error:
         raise StreamConfigError(f"stream configs: {text[:100]!r} is no valid regex: {error}") from None
-    if may_explode(match["pattern"], flags):
+    cost = cost_of(pattern, flags, _MAX_STEPS)
+    if cost is None:
         raise StreamConfigError(
             f"stream configs: {text[:100]!r} could take exponential time; let no loop in it be ambiguous"
         )
-    return compiled
+    if (tries := cost.tries(_MAX_NAME)) > _MAX_TRIES:
+        raise StreamConfigError(
+            f"stream configs: {text[:100]!r} could take long, as its loops share out one text; begin it with "
+            "^, or use fewer of them"
+        )
+    return compiled, tries
 
 
 def settings_of(name: str, settings: Any, prefix: str) -> Stream:

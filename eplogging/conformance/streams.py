@@ -28,7 +28,7 @@ from .forking import reset_after_fork
 from .notices import LOG, tell
 from .resources import Reader, ResourceInvalid, ResourceUnavailable, is_url, to_path
 from .secrets import shown
-from .settings import TOPIC_NAME, Stream, compile_regex, settings_of
+from .settings import TOPIC_NAME, Stream, compile_costed, settings_of
 
 MAX_STREAM_CONFIG_BYTES = 16 * 1024 * 1024
 
@@ -42,6 +42,10 @@ _UNANSWERED_TTL = 1.0
 """The same, while it never gave a good answer; whoever waits for it makes pauses of their own."""
 
 _MAX_RESOLVED = 10_000
+_MAX_TRIES = 10_000_000
+"""Small steps that all regexes of an answer may take for one name: some 0.1 s, once for each name."""
+
+_MAX_ERROR = 500
 _WRONG_SOURCE = "stream_config_uri must be a path, a URL, a mapping, or a list of these"
 _RETRY_PAUSE = 0.2
 
@@ -104,7 +108,7 @@ class _Source:
             try:
                 answer = _parse_answer(self._read())
             except (ResourceUnavailable, ResourceInvalid, StreamConfigError) as error:
-                self.error = str(error)
+                self.error = self._reader.hide(str(error))[:_MAX_ERROR]
             else:
                 self._keep(answer)
                 return
@@ -112,7 +116,8 @@ class _Source:
     def _keep(self, answer: _Answer) -> None:
         self.error = ""
         for problem in set(answer.broken) - self._told:
-            tell(LOG, logging.WARNING, f"{self}: {problem}; the streams it was meant for are unknown")
+            text = self._reader.hide(f"{self}: {problem}; the streams it was meant for are unknown")
+            tell(LOG, logging.WARNING, text)
         self._told = set(answer.broken)
         had = self.answer is not None and bool(self.answer.exact or self.answer.patterns)
         if had and not answer.exact and not answer.patterns:
@@ -133,26 +138,29 @@ class _Source:
 def _parse_answer(document: Any) -> _Answer:
     """Takes a file's, a mapping's or the MediaWiki API's answer, with or without its `streams` wrapper."""
     if _is_of_the_api(document, "error"):
-        raise StreamConfigError(
-            f"the stream config API answered with an error: {str(document['error'])[:200]}"
-        )
+        # whole, since a header that it echoes could not be hidden when it is cut
+        raise StreamConfigError(f"the stream config API answered with an error: {document['error']}")
     if _is_of_the_api(document, "streams"):
         document = document["streams"]
     if document == []:  # PHP writes an empty map as a list
         document = {}
     if not isinstance(document, Mapping):
         raise StreamConfigError("stream configs must be a mapping from stream names to their settings")
-    exact, patterns, broken = {}, [], []
+    exact, patterns, broken, tries = {}, [], [], 0
     for name, settings in document.items():
         try:
-            pattern = compile_regex(name)
+            compiled = compile_costed(name)
         except StreamConfigError as error:
             broken.append(str(error))
             continue
-        if pattern is None:
+        if compiled is None:
             exact[name] = settings
-        else:
-            patterns.append((pattern, settings))
+            continue
+        tries += compiled[1]
+        if tries > _MAX_TRIES:
+            broken.append("the regexes of its streams could take long together; use fewer or simpler ones")
+            break
+        patterns.append((compiled[0], settings))
     return _Answer(exact, tuple(patterns), tuple(broken))
 
 
@@ -202,11 +210,12 @@ class Streams:
         try:
             self._sources = [_Source(source, reader, retries) for source in several]
         except StreamConfigError as error:
-            raise ConfigurationError(f"stream_config_uri: {error}") from None
+            raise ConfigurationError(f"stream_config_uri: {str(error)[:_MAX_ERROR]}") from None
         self._prefix = topic_prefix or ""
         self._ttl = ttl
         self._lock = threading.RLock()
         self._resolved: dict[str, Stream] = {}
+        self._missed: set[str] = set()  # names that no answer declares, until one is asked for anew
         reset_after_fork(self._unlock)
 
     def get(self, name: str, *, cached_only: bool = False) -> Stream:
@@ -254,7 +263,7 @@ class Streams:
             for source in due:
                 source.refresh()
             if due:
-                self._resolved = {}
+                self._resolved, self._missed = {}, set()
 
     @staticmethod
     def _is_due(source: _Source, ttl: float) -> bool:
@@ -295,7 +304,9 @@ class Streams:
         )
 
     def _resolve(self, name: str) -> Stream | None:
-        resolved = self._resolved
+        resolved, missed = self._resolved, self._missed
+        if name in missed:
+            return None
         for source in self._sources:
             if source.answer is None:
                 return None  # it may declare the stream, and would have the first say
@@ -306,6 +317,9 @@ class Streams:
                     resolved.clear()
                 resolved[name] = stream
                 return stream
+        if len(missed) >= _MAX_RESOLVED:
+            missed.clear()
+        missed.add(name)
         return None
 
 

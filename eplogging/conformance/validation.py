@@ -8,17 +8,20 @@ from __future__ import annotations
 
 from typing import Any, Literal, Protocol
 
-from .backtracking import may_explode
-from .bundling import Bundle
+from .backtracking import cost_of
+from .bundling import Bundle, children
 from .characters import PatternError
 from .errors import ConfigurationError, InsecureSchemaError, SchemaError, Violation
-from .patterns import MAX_COUNTED, counted, searcher, translate
+from .patterns import MAX_COUNTED, MAX_TRANSLATED, counted, looks_around, searcher, translate
 from .python_validator import PythonValidator
 
 try:
     from .rust_validator import RustValidator
 except ImportError:  # without the extra `fast`
     RustValidator = None  # type: ignore[assignment,misc]
+
+_MAX_STEPS = 200_000
+"""Steps that it may take to tell what a schema's patterns cost."""
 
 Implementation = Literal["jsonschema", "jsonschema-rs"]
 
@@ -69,13 +72,40 @@ def refuse_explosive_patterns(bundle: Bundle) -> None:
     Raises:
         InsecureSchemaError: a pattern's time may grow exponentially with the text.
     """
+    steps, names = 0, _patterns_of_names(bundle)
     for pattern in sorted(bundle.patterns):
-        if may_explode(translate(pattern)):
+        cost = cost_of(translate(pattern))
+        if cost is None:
             raise InsecureSchemaError(
                 f"schema {bundle.uri} is insecure: the pattern {pattern[:200]!r} could take exponential "
                 "time; let no loop in it match a text in two ways, or set allow_insecure_schemas",
                 schema_uri=bundle.uri,
             )
+        if pattern in names and cost.longest_text is not None and looks_around(pattern):
+            raise InsecureSchemaError(
+                f"schema {bundle.uri} is insecure: the pattern {pattern[:200]!r} of names looks "
+                "around or refers back, and could take long; let patternProperties do without, or set "
+                "allow_insecure_schemas",
+                schema_uri=bundle.uri,
+            )
+        steps += cost.steps
+        if steps > _MAX_STEPS:
+            raise InsecureSchemaError(
+                f"schema {bundle.uri} is insecure: its patterns together are too many or too large to tell "
+                "how long they take; use fewer or simpler ones, or set allow_insecure_schemas",
+                schema_uri=bundle.uri,
+            )
+
+
+def _patterns_of_names(bundle: Bundle) -> set[str]:
+    found: set[str] = set()
+    waiting = [bundle.schema, *bundle.schema.get("definitions", {}).values()]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, dict):
+            found.update(node.get("patternProperties", ()))
+        waiting.extend(children(node))
+    return found
 
 
 def _refuse_bad_patterns(bundle: Bundle) -> None:
@@ -85,8 +115,15 @@ def _refuse_bad_patterns(bundle: Bundle) -> None:
             "let maxLength count",
             schema_uri=bundle.uri,
         )
+    translated = 0
     for pattern in sorted(bundle.patterns):
         try:
+            translated += len(translate(pattern))
+            if translated > MAX_TRANSLATED:
+                raise PatternError(
+                    f"with the ones before it has more than {MAX_TRANSLATED:,} characters, each class "
+                    "such as \\s written out"
+                )
             searcher(pattern)
         except PatternError as error:
             raise SchemaError(

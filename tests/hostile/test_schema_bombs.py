@@ -70,6 +70,17 @@ BOMBS: dict[str, Schema] = {
         },
         "properties": {"x": {"$ref": "#/definitions/d"}},
     },
+    "a circle that doubles further down": {
+        "properties": {"x": {"anyOf": [{"$ref": "#"}, {"allOf": [{"$ref": "#"}]}]}},
+    },
+    "a circle that doubles every other level": {
+        "definitions": {
+            "d": {
+                "properties": {"x": {"oneOf": [{"properties": {"x": {"$ref": "#/definitions/d"}}}] * 2}},
+            },
+        },
+        "properties": {"x": {"$ref": "#/definitions/d"}},
+    },
 }
 
 

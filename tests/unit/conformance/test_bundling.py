@@ -253,3 +253,26 @@ def test_a_chain_of_documents_ends() -> None:
     with pytest.raises(SchemaError, match="more than 50 other documents"):
         bundle_schema("/n/0", {"properties": {"x": {"$ref": "/n/first"}}}, load)
     assert len(asked) < 60
+
+
+def test_each_target_is_checked_once() -> None:
+    checked: list[str] = []
+    refs = {f"p{number}": {"$ref": "#/definitions/d"} for number in range(100)}
+    bundle_schema(
+        "/n/0",
+        {"properties": refs, "definitions": {"d": {}}},
+        load=dict,
+        check=lambda uri, *_: checked.append(uri),
+    )
+    assert checked == ["/n/0", "/n/0#/definitions/d"]
+
+
+def test_parts_of_parts_do_not_make_a_schema_endless() -> None:
+    """Each part that a `$ref` names is written down anew: of a deep schema that is a square."""
+    part: dict = {"allOf": [{}] * 3000}
+    refs = {}
+    for level in range(49):
+        refs[f"p{level}"] = {"$ref": "#/definitions/d" + "/properties/x" * level}
+        part = {"properties": {"x": part}}
+    with pytest.raises(SchemaError, match="more than 100,000 schemas"):
+        bundle_schema("/n/0", {"properties": refs, "definitions": {"d": part}}, load=dict)

@@ -93,3 +93,17 @@ def test_only_the_changed_paths_are_copied():
 def test_absent_properties_come_last_in_the_schemas_order():
     schema = {"properties": {"a": D, "b": {}, "c": D}}
     assert list(filler(schema)({"x": 0, "b": 0})) == ["x", "b", "a", "c"]
+
+
+@pytest.mark.parametrize(
+    ("schema", "value"),
+    [({"properties": {"a": NESTED, "b": NESTED, "c": NESTED}}, {"a": {}, "b": {"b": 2}, "c": {}}),
+     ({"items": [NESTED, NESTED, NESTED]}, [{}, {"b": 2}, {}])],
+)  # fmt: skip
+def test_what_is_changed_in_several_places_leaves_the_callers_alone(schema, value):
+    before = copy.deepcopy(value)
+    filled = filler({"properties": {"x": schema}})({"x": value})["x"]
+    assert list(filled.values() if isinstance(filled, dict) else filled) == [{"b": 1}, {"b": 2}, {"b": 1}]
+    assert value == before
+    kept = "b" if isinstance(value, dict) else 1
+    assert filled[kept] is value[kept]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+import tracemalloc
 
 import pytest
 
@@ -128,3 +129,53 @@ def test_an_alias_costs_what_it_stands_for() -> None:
     many = "a: &a [" + "x," * 1000 + "]\nb: [" + "*a," * (MAX_NODES // 1000) + "]"
     with pytest.raises(DocumentError, match="aliases counted"):
         parse(many.encode())
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[" + "[]," * 2_000_000 + "1]",
+        "[" + '"",' * 2_000_000 + "1]",
+        '{"a": [' + '"\\\\",' * 1_000_000 + "1]}",
+    ],
+)
+def test_too_many_values_in_json_are_counted_before_they_are_built(text: str) -> None:
+    tracemalloc.start()
+    try:
+        before = time.process_time()
+        with pytest.raises(DocumentError, match=f"more than {MAX_NODES:,} values"):
+            parse(encoded := text.encode())
+        assert time.process_time() - before < 1
+        assert tracemalloc.get_traced_memory()[1] < 5 * len(encoded)
+    finally:
+        tracemalloc.stop()
+
+
+def test_marks_within_texts_are_no_values() -> None:
+    text = '["' + ',[{\\"\\\\' * 300_000 + '", "", "a"]'
+    assert len(parse(text.encode())) == 3
+
+
+@pytest.mark.parametrize(("values", "fits"), [(MAX_NODES - 1, True), (MAX_NODES, False)])
+def test_the_bound_of_json_is_exact(values: int, fits: bool) -> None:
+    text = ("[" + "[]," * (values - 1) + "[]]").encode()
+    if fits:
+        assert len(parse(text)) == values
+    else:
+        with pytest.raises(DocumentError, match="values"):
+            parse(text)
+
+
+def test_aliases_may_repeat_texts_within_reason() -> None:
+    assert parse(b"a: &a " + b"x" * 1000 + b"\nb: [" + b"*a," * 900 + b"]")["b"] == ["x" * 1000] * 900
+
+
+@pytest.mark.parametrize("levels", [MAX_DEPTH + 1, MAX_DEPTH + 2])
+@pytest.mark.parametrize("start", ["", "# YAML\n"])
+def test_json_and_yaml_have_one_bound_of_depth(start: str, levels: int) -> None:
+    text = (start + "[" * levels + "]" * levels).encode()
+    if levels == MAX_DEPTH + 1:
+        assert parse(text)
+    else:
+        with pytest.raises(DocumentError, match="more than 100 levels"):
+            parse(text)

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from eplogging.conformance.backtracking import written_out
 from eplogging.conformance.bundling import Bundle
 from eplogging.conformance.characters import PatternError
-from eplogging.conformance.patterns import searcher, translate
+from eplogging.conformance.patterns import matcher, searcher, translate
 from eplogging.conformance.validation import compile_validator
 from tests.unit.conformance.world import needs_rust
 
@@ -74,3 +75,17 @@ def test_what_rusts_engine_does_not_take_goes_to_pythons():
 def test_a_look_behind_of_varying_width_is_refused():
     with pytest.raises(PatternError):
         searcher("(?<=a+)b")
+
+
+@pytest.mark.parametrize("pattern", VALID)
+def test_a_matcher_matches_the_same_whichever_engine_it_has(pattern):
+    matches = matcher(pattern)
+    assert [text for text in STRINGS if matches(text)] == VALID[pattern]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "size"),
+    [("abc", 3), ("a{3}", 3), ("(?:a{10}b{2,5}){20}", 300), ("a{7,}", 7), ("a|bc", 3), ("(?=a{4})[bc]*", 5)],
+)
+def test_what_a_pattern_has_when_it_is_written_out(pattern, size):
+    assert written_out(pattern) == size

@@ -325,3 +325,51 @@ def test_a_look_up_within_a_look_up_of_the_same_thread_waits_for_nothing(
 
     monkeypatch.setattr(schemas, "_look_up", interrupted)
     assert schemas.get(URI).title == nested[1].title == "test/event"
+
+
+def chained(tmp_path: Path, documents: int, text: str = "") -> None:
+    for number in range(documents):
+        link = {"$ref": f"/fragment/f{number + 1}/1.0.0"} if number + 1 < documents else {}
+        write(tmp_path, f"/fragment/f{number}/1.0.0", {"description": text, "properties": {"x": link}})
+    write(tmp_path, URI, {**EVENT_SCHEMA, "properties": {"x": {"$ref": "/fragment/f0/1.0.0"}}})
+
+
+def test_what_a_refused_schema_referred_to_is_forgotten(tmp_path: Path) -> None:
+    chained(tmp_path, 60)
+    schemas = look_up(tmp_path)
+    with pytest.raises(SchemaError, match="more than 50 other documents"):
+        schemas.get(URI)
+    assert not schemas._documents
+
+
+def test_all_that_a_schema_refers_to_is_bounded_in_bytes(tmp_path: Path) -> None:
+    chained(tmp_path, 40, "y" * 200_000)
+    with pytest.raises(SchemaError, match="larger than 4,194,304 bytes together"):
+        look_up(tmp_path).get(URI)
+
+
+def test_all_that_a_schema_refers_to_is_bounded_in_time(
+    tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server that takes long over each answer is asked again later, and only for what is missing."""
+    chained(tmp_path, 20)
+    schemas = look_up(tmp_path)
+    read, asked = schemas._read, list[str]()
+
+    def slowly(uri: str) -> Any:
+        clock.now += 4
+        asked.append(uri)
+        return read(uri)
+
+    monkeypatch.setattr(schemas, "_read", slowly)
+    tries = 0
+    while not schemas._schemas and tries < 5:
+        tries += 1
+        before = len(asked)
+        try:
+            schemas.get(URI)
+        except SchemaUnavailableError as error:
+            assert "within 30 seconds" in str(error)
+        assert len(asked) - before <= 10
+    assert schemas.get(URI).title == "test/event"
+    assert len(asked) == len(set(asked)) == 21

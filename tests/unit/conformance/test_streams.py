@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from time import process_time
 from types import MappingProxyType
 from typing import Any
 
@@ -318,6 +319,50 @@ def test_what_is_kept_of_regex_streams_is_bounded() -> None:
     for number in range(25_000):
         configs.get(f"x{number}")
     assert len(configs._resolved) <= 10_000
+
+
+def test_what_is_kept_of_unknown_streams_is_bounded_and_forgotten(
+    schema_server: SchemaServer, clock: Clock
+) -> None:
+    schema_server.stream_configs = {"/^x/": {"schema_title": "x"}}
+    configs = streams(schema_server.stream_config_uri)
+    for number in range(12_000):
+        with pytest.raises(StreamNotFoundError):
+            configs.get(f"y{number}")
+    assert 0 < len(configs._missed) <= 10_000
+    schema_server.stream_configs = {"/^y/": {"schema_title": "y"}}
+    clock.now += 301
+    assert title(configs, "y11999") == "y"
+
+
+def test_a_name_that_no_regex_fits_is_tried_once() -> None:
+    slow = {f"/^{'a' * n}[a-z]*[a-z]*x$/": {"schema_title": "x"} for n in range(200)}
+    configs = streams(slow)
+    before = process_time()
+    for _ in range(100):
+        with pytest.raises(StreamNotFoundError):
+            configs.get("a" * 249)
+    assert process_time() - before < 1
+
+
+@pytest.mark.parametrize("regex", ["/.*.*.*x/", "/^.*.*.*x/", "/(?:a|b?)*a*a*/"])
+def test_a_regex_that_takes_long_for_one_name_is_refused(regex: str) -> None:
+    with pytest.raises(ConfigurationError, match="could take"):
+        streams({regex: {"schema_title": "x"}})
+
+
+def test_regexes_that_take_long_together_are_refused() -> None:
+    several = {f"/^{n}.*.*x/": {"schema_title": "x"} for n in range(1000)}
+    with pytest.raises(ConfigurationError, match="could take long together"):
+        streams(several)
+
+
+def test_an_error_of_the_api_shows_no_header_that_it_echoes(schema_server: SchemaServer) -> None:
+    secret = "s3cr3t-" * 20
+    schema_server.stream_configs = {"error": {"info": "x" * 150 + secret}}
+    with pytest.raises(StreamConfigUnavailableError, match="answered with an error") as caught:
+        streams(schema_server.stream_config_uri, http={"headers": {"X-Key": secret}}).get("a")
+    assert "s3cr3t" not in str(caught.value)
 
 
 def test_a_stream_keeps_its_settings_object_while_nothing_changes() -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from eplogging.conformance import validation
 from eplogging.conformance.bundling import bundle_schema
+from eplogging.conformance.equality import are_equal, identity
 from eplogging.conformance.errors import ConfigurationError, SchemaError
 from eplogging.conformance.messages import MAX_VIOLATIONS
 from eplogging.conformance.validation import compile_validator
@@ -176,3 +177,20 @@ def test_the_fast_validator_is_used_where_it_is_installed(monkeypatch):
 def test_a_pattern_that_can_not_be_run_is_refused():
     with pytest.raises(SchemaError, match="pattern"):
         compiled({"pattern": "(?<=a+)b"})
+
+
+@both
+@pytest.mark.parametrize("keyword", ["pattern", "format"])
+def test_a_text_far_beyond_its_max_length_is_not_matched(keyword, implementation):
+    """Even where a pattern may take long, as with allow_insecure_schemas."""
+    rule = {"pattern": "^(a|aa)+$"} if keyword == "pattern" else {"format": "uuid"}
+    validator = compiled({"maxLength": 1000, **rule}, implementation)
+    assert not validator.is_valid("a" * 1001 + "!")
+    found = [violation.keyword for violation in validator.violations("a" * 1001 + "!")]
+    assert found == (["maxLength"] if implementation == "jsonschema" else sorted([keyword, "maxLength"]))
+
+
+@pytest.mark.parametrize("left", [1, True, None, "a", [1], [True], {"a": 1}, {"a": True}, [], {}, [[1], {}]])
+@pytest.mark.parametrize("right", [1.0, False, True, None, "a", [1.0], {"a": 1.0}, [], {}, [[1], {}], ["1"]])
+def test_values_are_equal_when_their_identities_are(left, right):
+    assert are_equal(left, right) == (identity(left) == identity(right))
