@@ -70,7 +70,7 @@ def tell(
                 what = escaped(described(error))
                 print(f"eplogging: {what} was raised when this was reported: {text}", file=sys.stderr)
         except Exception:  # stderr may be closed, or gone; at shutdown, even `contextlib` may be
-            pass
+            pass  # nosec B110
 
 
 def _handle(logger: logging.Logger, record: logging.LogRecord) -> None:

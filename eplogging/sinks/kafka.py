@@ -29,6 +29,10 @@ _PURGE_TIME, _FREE_TIME = 0.25, 0.1
 """Seconds at most in which librdkafka gives back what it holds, and in which it is freed; both take
 milliseconds, but where one of its threads waits for the answer of a name server."""
 
+_WITHOUT_WAITING = {"blocking": True}
+"""How `purge` waits for none of librdkafka's threads: confluent-kafka sets RD_KAFKA_PURGE_F_NON_BLOCKING where
+`blocking` is true (seen in 2.12 and 2.16)."""
+
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 30.0
 """Seconds between producers that fail one after the other."""
 
@@ -229,7 +233,7 @@ class KafkaSink:
         if self._replacing:
             if self._producer is not None and len(self._producer):
                 # Where only some timed out, what is in flight may arrive still, and be no duplicate.
-                self._producer.purge(in_queue=True, in_flight=self._is_fatal, blocking=False)
+                self._producer.purge(in_queue=True, in_flight=self._is_fatal, **_WITHOUT_WAITING)
             elif time.monotonic() >= self._not_before:
                 self._start_again()
         if not self._replacing:
@@ -280,7 +284,7 @@ class KafkaSink:
         """Purges what is not acknowledged, and returns it."""
         producer = self._producer
         if producer is not None:
-            producer.purge(blocking=False)  # else it would wait for those threads, too
+            producer.purge(**_WITHOUT_WAITING)
             # The broker's thread gives up what is in flight a moment later; only this serves those reports.
             deadline = time.monotonic() + _PURGE_TIME
             while self._unreported and time.monotonic() < deadline:

@@ -224,7 +224,7 @@ class SpoolFile:
                 chunk = values[start : start + _ROWS_PER_STATEMENT]
                 marks = ",".join(["(?,?,?)"] * len(chunk))
                 self._database.execute(
-                    f"INSERT INTO parts VALUES {marks}",  # nosec B608 - question marks only
+                    f"INSERT INTO parts VALUES {marks}",  # nosec B608
                     [field for value in chunk for field in value],
                 )
         return rows

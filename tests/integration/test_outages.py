@@ -10,8 +10,12 @@ The shapes of the faults, and why a correct client makes no duplicate in them, a
 
 from __future__ import annotations
 
+import shutil
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -20,6 +24,7 @@ import pytest
 from tests.support import tally
 from tests.support.application import Application, application, keywords, to_kafka, wait_until
 from tests.support.load import TOPIC, Load
+from tests.support.processes import ROOT, run_python
 from tests.support.remotekafka import RemoteKafka, remote_kafka
 
 TOPICS = {TOPIC: 8}
@@ -177,3 +182,32 @@ def test_a_name_that_never_resolves_holds_nothing_up(length: Length, request: py
         assert sum(app.stats.dropped.values()) == load.logged, line
         assert f"{load.logged}" in "".join(app.reports.lines)
         print(f"\n{line}; {load.calls}; closed in {closing:.2f} s")
+
+
+CLOSES = """
+import sys, time
+from tests.support.application import application, keywords, to_kafka
+from tests.support.spooling import log
+with application(**keywords(**to_kafka(sys.argv[1]), flush_timeout=0.5)) as app:
+    log(app, range(100))
+    time.sleep(0.5)
+    app.handler.close()
+    print(sum(app.stats.dropped.values()), app.stats.pending, *app.reports.lines)
+"""
+
+
+@pytest.mark.skipif(
+    sys.platform != "linux" or shutil.which("cc") is None,
+    reason="a slow name server needs Linux and a C compiler",
+)
+def test_a_name_server_that_takes_long_holds_nothing_up(tmp_path: Path) -> None:
+    """librdkafka's thread hangs in `getaddrinfo` when the handler is closed; nobody waits for that."""
+    source, library = ROOT / "tests/support/slowresolver.c", tmp_path / "slowresolver.so"
+    subprocess.run(["cc", "-shared", "-fPIC", "-o", library, source, "-ldl"], check=True)
+    before = time.monotonic()
+    child = run_python(CLOSES, NO_SUCH_SERVER, env={"LD_PRELOAD": str(library)})
+    assert child.code == 0, child.stderr
+    dropped, pending, *told = child.stdout.split(maxsplit=2)
+    assert (dropped, pending) == ("100", "0"), child
+    assert not any("held" in line or "did not end" in line for line in told), told
+    assert time.monotonic() - before < 9, "the name server answers after ten seconds"
