@@ -30,8 +30,8 @@ _PURGE_TIME, _FREE_TIME = 0.25, 0.1
 milliseconds, but where one of its threads waits for the answer of a name server."""
 
 _WITHOUT_WAITING = {"blocking": True}
-"""How `purge` waits for none of librdkafka's threads: confluent-kafka sets RD_KAFKA_PURGE_F_NON_BLOCKING where
-`blocking` is true (seen in 2.12 and 2.16)."""
+"""How `purge` waits for none of librdkafka's threads: confluent-kafka sets RD_KAFKA_PURGE_F_NON_BLOCKING
+where `blocking` is true (seen in 2.12 and 2.16)."""
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 30.0
 """Seconds between producers that fail one after the other."""

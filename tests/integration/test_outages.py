@@ -201,7 +201,7 @@ with application(**keywords(**to_kafka(sys.argv[1]), flush_timeout=0.5)) as app:
     reason="a slow name server needs Linux and a C compiler",
 )
 def test_a_name_server_that_takes_long_holds_nothing_up(tmp_path: Path) -> None:
-    """librdkafka's thread hangs in `getaddrinfo` when the handler is closed; nobody waits for that."""
+    """A thread of librdkafka hangs in `getaddrinfo` when the handler is closed; nobody waits for that."""
     source, library = ROOT / "tests/support/slowresolver.c", tmp_path / "slowresolver.so"
     subprocess.run(["cc", "-shared", "-fPIC", "-o", library, source, "-ldl"], check=True)
     before = time.monotonic()
