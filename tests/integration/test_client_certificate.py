@@ -18,6 +18,8 @@ from eplogging.conformance.resources import Reader, ResourceUnavailable
 from eplogging.sinks import MemorySink
 from tests.support.application import DATA, SCHEMAS, application, basic, keywords
 
+pytestmark = pytest.mark.faults
+
 CERTIFICATE, KEY = str(DATA / "tls" / "cert.pem"), str(DATA / "tls" / "key.pem")
 SCHEMA = json.dumps(yaml.safe_load((SCHEMAS / "sample/basic/1.0.0.yaml").read_text())).encode()
 

@@ -23,6 +23,7 @@ from tests.support.loadedapplication import Ended, loaded_application
 from tests.support.remotekafka import RemoteKafka, remote_kafka
 
 pytestmark = [
+    pytest.mark.faults,
     pytest.mark.skipif(not sys.platform.startswith("linux"), reason="/proc is Linux's"),
 ]
 

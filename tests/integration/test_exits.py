@@ -26,6 +26,7 @@ from tests.support.nobody import nobody_there
 from tests.support.processes import ROOT, start_python
 
 pytestmark = [
+    pytest.mark.faults,
     pytest.mark.skipif(not hasattr(os, "fork"), reason="this system can not fork"),
 ]
 

@@ -30,6 +30,8 @@ from tests.support.application import (
 from tests.support.remotekafka import RemoteKafka, remote_kafka
 from tests.support.schemaserver import SchemaServer
 
+pytestmark = pytest.mark.faults
+
 TOPICS = {"eqiad.sample.basic": 4}
 EVERY_RECORD = {"$schema": "/sample/basic/1.0.0", "meta": {"stream": "sample.basic"}}
 PER_SECOND = 50

@@ -27,6 +27,8 @@ from tests.support.load import TOPIC, Load
 from tests.support.processes import ROOT, run_python
 from tests.support.remotekafka import RemoteKafka, remote_kafka
 
+pytestmark = pytest.mark.faults
+
 TOPICS = {TOPIC: 8}
 NO_SUCH_SERVER = "nosuchhost.invalid:9092"
 SLOW_MILLISECONDS = 500

@@ -32,6 +32,8 @@ from tests.support.processes import Finished, run_python
 from tests.support.proxy import TcpProxy
 from tests.support.sinks import HeldSink
 
+pytestmark = pytest.mark.faults
+
 STRICT = {"PYTHONWARNINGS": "error"}
 PRELUDE = """
 import atexit, logging, logging.config, os, signal, sys, threading

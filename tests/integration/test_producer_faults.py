@@ -13,6 +13,8 @@ from confluent_kafka import KafkaError
 from eplogging.testing import MockKafka
 from tests.support.application import Application, application, basic, keywords, to_kafka, wait_until
 
+pytestmark = pytest.mark.faults
+
 TOPIC = "eqiad.sample.basic"
 ERRORS = "eqiad.sample.errors"
 PRODUCE = 0

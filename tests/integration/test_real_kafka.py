@@ -20,7 +20,7 @@ from tests.support.numbered import KEYS, STREAM_CONFIG, Arrived, Load
 from tests.support.realkafka import BROKERS, RealKafka, wait_for
 
 # The first test also waits for the download, where there was none, and for the cluster's start.
-pytestmark = pytest.mark.timeout(1200)
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(1200)]
 
 PARTITIONS = len(BROKERS)  # so that each broker leads one
 PROPERTIES = {"linger.ms": 50, "reconnect.backoff.ms": 20, "reconnect.backoff.max.ms": 200}

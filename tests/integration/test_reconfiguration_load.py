@@ -21,6 +21,7 @@ ALLOWED_GROWTH = 16 * 2**20
 
 
 pytestmark = [
+    pytest.mark.faults,
     pytest.mark.skipif(
         not Path("/proc/self/task").is_dir(), reason="this system does not list a process's threads and files"
     ),

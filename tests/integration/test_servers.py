@@ -21,6 +21,7 @@ from tests.support.processes import run_python, start_python
 from tests.support.webload import WebLoad
 
 pytestmark = [
+    pytest.mark.faults,
     pytest.mark.skipif(not hasattr(os, "fork"), reason="this system can not fork"),
 ]
 

@@ -23,6 +23,8 @@ from tests.support.processes import run_python, start_python
 from tests.support.proxy import TcpProxy
 from tests.support.spooling import TOPIC, arrived, log, open_files, show, spool_files
 
+pytestmark = pytest.mark.faults
+
 PATIENCE = 30.0
 PAD = 1500
 LIMIT = 200_000

@@ -36,6 +36,8 @@ from tests.support.schemaserver import SchemaServer
 from tests.support.sinks import HeldSink
 from tests.support.spooling import TOPIC, arrived, log, show, spool_files
 
+pytestmark = pytest.mark.faults
+
 PATIENCE = 20.0
 WAYS: dict[str, dict[str, Any]] = {"none": {}, "spill": {"spool": True}, "durable": {"durable": True}}
 

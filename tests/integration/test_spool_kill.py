@@ -15,6 +15,8 @@ from tests.support.killing import TOPIC, Found, Killed, Order, numbered, some
 from tests.support.nobody import nobody_there
 from tests.support.schemaserver import SchemaServer
 
+pytestmark = pytest.mark.faults
+
 SCHEMA = "/schemas/sample/page/1.0.0.yaml"
 LARGE = 12_000
 THREADS = 7

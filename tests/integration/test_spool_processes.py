@@ -22,7 +22,10 @@ from tests.support.processes import run_python, start_python
 from tests.support.spooling import TOPIC, log, show
 from tests.support.webload import WebLoad
 
-pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system can not fork")
+pytestmark = [
+    pytest.mark.faults,
+    pytest.mark.skipif(not hasattr(os, "fork"), reason="this system can not fork"),
+]
 
 PATIENCE = 60.0
 # Forks of a process with threads are what these tests are about; from 3.12 Python warns of it.
