@@ -5,10 +5,13 @@ from __future__ import annotations
 import importlib
 import os
 import threading
+import time
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Generic, TypeVar
+
+T = TypeVar("T")
 
 
 def reset_after_fork(method: Callable[[], Any]) -> None:
@@ -43,6 +46,7 @@ def weakly(method: Callable[[], object]) -> Callable[[], None]:
 _LONGEST_WAIT = 5.0
 _busy = threading.RLock()
 _held = threading.local()
+_quiet_at = 0.0
 
 
 @contextmanager
@@ -50,6 +54,35 @@ def unforked() -> Iterator[None]:
     """Lets no other thread fork within the block, which must be short and wait for nothing."""
     with _busy:
         yield
+
+
+def hold_forks(seconds: float) -> None:
+    """Lets forks wait until some time has passed, for the sake of threads that are not Python's.
+
+    Args:
+        seconds: how long a fork that comes now waits.
+    """
+    global _quiet_at
+    _quiet_at = max(_quiet_at, time.monotonic() + seconds)
+
+
+class computed_once(Generic[T]):  # noqa: N801 - a decorator, named as functools names its own
+    """`functools.cached_property` without the lock that it has before Python 3.12.
+
+    That one is shared by all instances, and a child that is forked while it is held would wait for ever.
+    Threads that come at the same time each compute the value.
+    """
+
+    def __init__(self, compute: Callable[[Any], T]) -> None:
+        self._compute = compute
+        self.__doc__ = compute.__doc__
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, instance: Any, owner: type) -> T:
+        value = instance.__dict__[self._name] = self._compute(instance)
+        return value
 
 
 def imported(name: str) -> Any:
@@ -63,6 +96,7 @@ def imported(name: str) -> Any:
 
 def _before() -> None:
     _held.forking = _busy.acquire(timeout=_LONGEST_WAIT)
+    time.sleep(max(0.0, _quiet_at - time.monotonic()))
 
 
 def _after() -> None:
@@ -71,8 +105,8 @@ def _after() -> None:
 
 
 def _anew() -> None:
-    global _busy
-    _busy = threading.RLock()
+    global _busy, _quiet_at
+    _busy, _quiet_at = threading.RLock(), 0.0
     for thing, reset in tuple(_to_reset.items()):
         reset(thing)
 

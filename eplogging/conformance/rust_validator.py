@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Hashable, Iterable
-from functools import cached_property
 from typing import Any
 
 import jsonschema_rs
@@ -17,6 +16,7 @@ from .backtracking import written_out
 from .bundling import Bundle, with_children
 from .equality import is_multiple
 from .errors import SchemaError, Violation
+from .forking import computed_once
 from .formats import PATTERNS, is_regex
 from .limits import as_double
 from .messages import Finding, Path, bad_names, describe, foremost, unexpected, violations_of
@@ -81,14 +81,14 @@ class RustValidator:
                 return [Violation("", str(error.evaluation_path[-1]), "is broken somewhere in the event")]
         return []
 
-    @cached_property
+    @computed_once
     def _brief(self) -> tuple[dict[str, Any], jsonschema_rs.Validator]:
         return _compiled(self._bundle, brief=True)
 
     def _vouches_in_two_steps(self, event: Any) -> bool:
         return _is_plain_data(event) and self.is_valid(event)
 
-    @cached_property
+    @computed_once
     def _slow(self) -> PythonValidator:
         return PythonValidator(self._bundle)
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 from urllib.parse import unquote, urldefrag, urljoin
+
+from .forking import computed_once
 
 SINGLES = frozenset(
     ("additionalItems", "additionalProperties", "contains", "propertyNames", "not", "if", "then", "else")
@@ -50,7 +51,7 @@ class Document:
         base = uri if identifier.startswith("#") else _joined(uri, identifier.rstrip("#"))
         self.scope = Scope(self, contents, base)
 
-    @cached_property
+    @computed_once
     def ids(self) -> dict[str, tuple[Any, Scope]]:
         """Absolute URI of every schema with an id in the document, `#anchor`s included."""
         found: dict[str, tuple[Any, Scope]] = {}

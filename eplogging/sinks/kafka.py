@@ -19,6 +19,7 @@ from confluent_kafka import KafkaError, KafkaException, Producer
 from confluent_kafka import Message as KafkaMessage
 
 from ..conformance import Message
+from ..conformance.forking import hold_forks, unforked
 from ..conformance.secrets import Secrets
 from ..reports import KafkaLog, described
 from .base import Outcomes, SinkFull
@@ -32,6 +33,10 @@ milliseconds, but where one of its threads waits for the answer of a name server
 _WITHOUT_WAITING = {"blocking": True}
 """How `purge` waits for none of librdkafka's threads: confluent-kafka sets RD_KAFKA_PURGE_F_NON_BLOCKING
 where `blocking` is true (seen in 2.12 and 2.16)."""
+
+_START = 0.25
+"""Seconds in which librdkafka's threads have all begun: each draws a random number first, and where a fork
+finds OpenSSL locked at that, the child gets none for ever: its producer would stand still."""
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 30.0
 """Seconds between producers that fail one after the other."""
@@ -114,7 +119,9 @@ class KafkaSink:
         """Makes a producer; where that fails (a certificate that is not there now), `poll` tries again."""
         assert self._outcomes is not None
         try:
-            self._producer = Producer(self._configuration)
+            with unforked():
+                self._producer = Producer(self._configuration)
+                hold_forks(_START)
         except (KafkaException, TypeError, ValueError) as error:
             self._wait_before_the_next()
             text = f"no producer can be made: {self._secrets.hide(str(error))}"

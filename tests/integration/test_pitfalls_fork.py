@@ -164,6 +164,29 @@ in_child(work)
     )
 
 
+def test_a_fork_waits_until_a_new_producer_has_begun(kafka: MockKafka) -> None:
+    """Its threads hold locks of OpenSSL while they begin, which would stay locked in the child for ever."""
+    run(
+        """
+from eplogging.conformance import forking
+log, handler = configure()
+log.info("parent", extra=basic(1))
+wait_until(lambda: handler._sink._producer is not None, "a producer is made")
+wait_until(lambda: forking._quiet_at > 0, "it begins")
+begun = forking._quiet_at
+def work():
+    assert time.monotonic() >= begun
+    assert forking._quiet_at == 0, "the child has no producer yet"
+    log.info("child", extra=basic(2))
+    assert handler.flush()
+in_child(work)
+assert handler.flush()
+""",
+        kafka.bootstrap_servers,
+    )
+    assert numbers(kafka) == [1, 2]
+
+
 def test_a_failed_flush_of_the_parent_costs_the_child_no_events() -> None:
     """P12: what the parent waited for in vain must not make the child hurry."""
     run(

@@ -54,6 +54,29 @@ _, status = os.waitpid(child, 0)
 print(os.waitstatus_to_exitcode(status))
 """
 
+COMPUTED = """
+import os, threading
+from eplogging.conformance.forking import computed_once
+computing, go_on = threading.Event(), threading.Event()
+class Thing:
+    @computed_once
+    def value(self):
+        computing.set()
+        go_on.wait()
+        return []
+slow = Thing()
+thread = threading.Thread(target=lambda: slow.value, daemon=True)
+thread.start()
+computing.wait()
+child = os.fork()
+go_on.set()
+if child == 0:
+    other = Thing()
+    os._exit(7 if other.value is other.value else 8)
+_, status = os.waitpid(child, 0)
+print(os.waitstatus_to_exitcode(status))
+"""
+
 COLLECTED = """
 import gc, os
 from eplogging.conformance.forking import reset_after_fork
@@ -81,6 +104,12 @@ def test_ids_of_parent_and_child_differ() -> None:
 @needs_fork
 def test_a_lock_that_was_held_at_the_fork_is_free_in_the_child() -> None:
     done = run_python(LOCKS, str(REPOSITORY), timeout=30)
+    assert (done.stdout, done.stderr, done.code) == ("7\n", "", 0)
+
+
+@needs_fork
+def test_a_child_of_a_fork_in_the_midst_of_a_computation_computes_for_itself() -> None:
+    done = run_python(COMPUTED)
     assert (done.stdout, done.stderr, done.code) == ("7\n", "", 0)
 
 
