@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import compileall
 import json
 import subprocess
 import sys
@@ -55,6 +56,7 @@ def run_all(
         jobs: how many run at once; more than one only where no figure matters.
         tell: is told what is run.
     """
+    compileall.compile_dir(ROOT / "eplogging", quiet=1)  # as pip does
     once = list(dict.fromkeys(measurements))
     done = []
     for number in range(rounds):

@@ -188,6 +188,9 @@ def _import() -> Iterator[Row]:
     what = "import, and dictConfig with a dead broker, after confluent-kafka's import"
     yield Row("import", what, "ms", Value(found, "ours_ms"), 50.0, "50 ms", 1.0)
     yield Row("import", "dictConfig alone", "ms", Value(found, "configure_ms"), 50.0, "50 ms")
+    found = measurement("importing.start", over_http=True)
+    what = "the same with schemas and stream configs from servers"
+    yield Row("import", what, "ms", Value(found, "ours_ms"), 50.0, "50 ms")
 
 
 def _bystanders() -> Iterator[Row]:
