@@ -18,6 +18,7 @@ from referencing import Registry
 from .bundling import Bundle, with_children
 from .equality import are_equal, has_twins, identity, is_multiple
 from .errors import Violation
+from .fitting import Fitting, additional
 from .formats import CHECKS
 from .limits import as_double
 from .messages import Finding, bad_names, describe, unexpected, violations_of
@@ -43,17 +44,21 @@ class PythonValidator:
 
     def __init__(self, bundle: Bundle) -> None:
         # an empty registry: nothing can be fetched, whatever a reference says
-        self._validator = _AjvValidator(_rewritten(bundle.schema), registry=Registry())
+        schema = _rewritten(bundle.schema)
+        self._validator = _AjvValidator(schema, registry=Registry())
+        self._fitting = Fitting(self._validator, schema)
 
     def is_valid(self, event: Any) -> bool:
         """Judge an event; one that is nested too deep to be judged is not valid."""
         try:
-            return bool(self._validator.is_valid(event))
+            return self._fitting.is_valid(event)
         except RecursionError:
             return False
 
     def violations(self, event: Any) -> list[Violation]:
         """Name every place where an event breaks the schema."""
+        if self.is_valid(event):
+            return []
         errors = itertools.islice(self._validator.iter_errors(event), _MOST_ERRORS)
         try:
             return violations_of(map(_finding, errors))
@@ -83,22 +88,16 @@ def _finding(error: ValidationError) -> Finding:
     path = tuple(error.absolute_path)
     keyword = str(error.validator)
     if keyword == "additionalProperties":
-        return path, keyword, unexpected(_additional(error.instance, error.schema))
+        return path, keyword, unexpected(additional(error.instance, error.schema))
     if keyword == "propertyNames":
         return path, keyword, bad_names([error.cause_name])  # type: ignore[attr-defined]
     return path, keyword, describe(keyword, error.validator_value, error.schema, error.instance)
 
 
-def _additional(instance: Any, schema: Any) -> list[str]:
-    known = schema.get("properties", {})
-    searches = [matcher(pattern) for pattern in schema.get("patternProperties", {})]
-    return [name for name in instance if name not in known and not any(s(name) for s in searches)]
-
-
 def _additional_properties(validator: Any, value: Any, instance: Any, schema: dict[str, Any]) -> Errors:
     if not isinstance(instance, dict) or value is True:
         return
-    names = _additional(instance, schema)
+    names = additional(instance, schema)
     if value is False:
         if names:
             yield ValidationError(_BROKEN)

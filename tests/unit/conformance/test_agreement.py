@@ -113,6 +113,15 @@ def test_both_validators_agree(schema, values):
         assert all(len(violation.message) <= 300 for violation in found)
 
 
+@settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck))
+@given(schemas, st.lists(instances, min_size=1, max_size=5))
+def test_what_fits_has_no_errors(schema, values):
+    bundle = bundled(schema)
+    validator = PythonValidator(bundle)
+    for value in values:
+        assert validator.is_valid(value) is not any(validator._validator.iter_errors(value)), value
+
+
 @needs_rust
 @settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
 @given(schemas, st.lists(instances, min_size=1, max_size=5))
