@@ -17,6 +17,7 @@ from .reports import CallSite
 
 _COPIED = ids_of(str, int, float, bool, type(None), dict, list, tuple, bytes)
 _FEW, _MAX_WALKED = 100, 1_000_000
+_ANY_CLASS, _MODULES = sys.version_info >= (3, 12), sys.modules
 
 
 class Deferred(NamedTuple):
@@ -112,8 +113,12 @@ def defer(
         snapshot = marshal.dumps(event)
     except (ValueError, TypeError, RecursionError):
         snapshot = marshal.dumps(plain(with_written_instants(event), max_bytes))
-    made = Deferred(snapshot, bound, event_time, site, stream_of(event), is_error_event)
-    return made._replace(bound_size=len(marshal.dumps(dict(bound)))) if bound else made
+    bound_size = len(marshal.dumps(dict(bound))) if bound else 0
+    stream = stream_of(event)
+    # What the NamedTuple's own constructor calls.
+    return tuple.__new__(
+        Deferred, (snapshot, bound, event_time, site, stream, is_error_event, None, bound_size)
+    )
 
 
 def _may_have_buffers() -> bool:
@@ -121,7 +126,7 @@ def _may_have_buffers() -> bool:
 
     From Python 3.12 on any class may have a `__buffer__`, and `marshal` would call it.
     """
-    return sys.version_info >= (3, 12) or "numpy" in sys.modules or "ctypes" in sys.modules
+    return _ANY_CLASS or "numpy" in _MODULES or "ctypes" in _MODULES
 
 
 def _is_plain(event: Any) -> bool:

@@ -7,7 +7,6 @@ event invalid.
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -40,11 +39,12 @@ class FieldRules:
 
 _META = Path(None, "meta")
 _BATCH = 256
-_RANDOM = int("ffffffffffff0fff3fffffffffffffff" * _BATCH, 16)
-_FIXED = int("00000000000040008000000000000000" * _BATCH, 16)
-"""The bits of a batch of UUIDs that are random, and those that say that they are."""
+_LENGTH, _DASHES = 36, (8, 13, 18, 23)
+_VERSION, _VARIANT = 14, 19
+"""Where the digits stand in a UUID's text that say that it is a random one."""
 
-_parts_of = re.compile("(.{8})(.{4})(.{4})(.{4})(.{12})").findall
+_DIGITS = tuple(place for place in range(_LENGTH) if place not in _DASHES)
+_VARIANTS = bytes.maketrans(b"0123456789abcdef", b"89ab" * 4)
 _ids: list[str] = []
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_ids.clear)  # else parent and child would give the same ids
@@ -55,10 +55,21 @@ def new_id() -> str:
     try:
         return _ids.pop()
     except IndexError:
-        bits = int.from_bytes(os.urandom(16 * _BATCH), "big") & _RANDOM | _FIXED
-        first, *others = map("-".join, _parts_of(bits.to_bytes(16 * _BATCH, "big").hex()))
+        first, *others = _new_ids()
         _ids.extend(others)
         return first
+
+
+def _new_ids() -> list[str]:
+    """A batch of UUIDs, written digit by digit for all of them at once."""
+    random = os.urandom(16 * _BATCH).hex().encode()
+    text = bytearray(b"-") * (_LENGTH * _BATCH)
+    for number, place in enumerate(_DIGITS):
+        text[place::_LENGTH] = random[number :: len(_DIGITS)]
+    text[_VERSION::_LENGTH] = b"4" * _BATCH
+    text[_VARIANT::_LENGTH] = text[_VARIANT::_LENGTH].translate(_VARIANTS)
+    written = text.decode()
+    return [written[start : start + _LENGTH] for start in range(0, len(written), _LENGTH)]
 
 
 class Filled(NamedTuple):
@@ -106,6 +117,7 @@ def fill(
     given = event["meta"]
     event["meta"] = meta = dict(given) if type(given) is dict else members(given, _META)
     now = instants.now()
+    written: str | None = None
     real = True
     meta_dt: int | None = None
     if "id" not in meta and rules.meta_id:
@@ -113,13 +125,14 @@ def fill(
     if "dt" in meta:
         meta["dt"], meta_dt, real = _given(meta["dt"], "/meta/dt")
     elif rules.meta_dt:
-        meta["dt"], meta_dt = instants.isoformat(now), now
+        written = instants.isoformat(now)
+        meta["dt"], meta_dt = written, now
     if "dt" in event:
         event["dt"], _, real_dt = _given(event["dt"], "/dt")
         real = real and real_dt
     elif rules.dt:
         happened = now if event_time is None else instants.to_milliseconds(event_time)
-        event["dt"] = instants.isoformat(happened)
+        event["dt"] = written if written and happened == now else instants.isoformat(happened)
     if bound:
         _merge(event, bound, (), rules.declares)
     return _new(Filled, (event, now, meta_dt, real))
