@@ -7,8 +7,8 @@ graph, and what may grow from level to level of an event is a circle in it.
 from __future__ import annotations
 
 import json
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from .bundling import Bundle, Node, children
@@ -25,10 +25,15 @@ MAX_WORK = 10_000
 MAX_FILLED = 10_000
 """Values that defaults may put where nothing was."""
 
+MAX_EACH = 300
+"""Schemas that may be asked of one value in a list, in a map, or in what leads back to itself: an event of a
+megabyte has hundreds of thousands of such values, and real schemas ask a few of each."""
+
 _EACH_NAME = ("additionalProperties", "patternProperties", "propertyNames")
 _EACH_ITEM = ("items", "additionalItems", "contains")
 
-_Steps = Counter[tuple[str, str]]
+_Step = tuple[str, str]
+_Steps = Counter[tuple[_Step, int | None]]
 
 
 def refuse_costly(bundle: Bundle) -> None:
@@ -53,11 +58,17 @@ def refuse_costly(bundle: Bundle) -> None:
             f"its defaults may put more than {MAX_FILLED:,} values into an empty event; give fewer, or let "
             "none lead to itself",
         )
+    if costs.each() > MAX_EACH:
+        raise _error(
+            bundle,
+            f"more than {MAX_EACH} schemas may be asked of each value in a list, in a map, or in what leads "
+            "back to itself; ask less there",
+        )
     if costs.multiplies():
         raise _error(
             bundle,
-            "a $ref leads back in two ways at one place, so that the work doubles with each level of an "
-            "event; let one lead back",
+            "at one place a $ref leads back, and so does another, so that the work grows with each level of "
+            "an event; let one lead back",
         )
 
 
@@ -73,7 +84,8 @@ class _Costs:
         self._known: dict[tuple[str, int], int] = {}
         self._definitions: Mapping[str, Node] = bundle.schema.get("definitions", {})
         self._steps_of: dict[int, _Steps] = {}
-        graph = {
+        self._asked: dict[int, Counter[str]] = {}
+        self._graph = graph = {
             id(node): [id(bundle.target(node))] if "$ref" in node else list(map(id, children(node)))
             for node in self.everything()
             if isinstance(node, dict)
@@ -82,6 +94,7 @@ class _Costs:
         self._circle_of = {
             node: number for number, circle in enumerate(circles(graph)) for node in circle if len(circle) > 1
         }
+        self._endless = self._leading_to(self._circle_of)
 
     def everything(self) -> Iterator[Node]:
         """Every schema in the bundle."""
@@ -118,28 +131,72 @@ class _Costs:
 
         return self._sum("filled", node, total, endless=MAX_FILLED + 1)
 
-    def multiplies(self) -> bool:
-        """Whether two schemas at one place lead back from one place below it."""
-        return any(self._twice(self._back(node)) for node in self.everything() if id(node) in self._circle_of)
+    def each(self) -> int:
+        """The most that may be asked of a value of which an event may have any number."""
+        circling = (self.work(node) for node in self.everything() if id(node) in self._circle_of)
+        inside = (work for node in self.everything() for work in self._asked_of_each(node).values())
+        return max((*circling, *inside), default=0)
 
-    @staticmethod
-    def _twice(steps: _Steps) -> bool:
-        return any(count > 1 for count in steps.values()) or any(
-            kind == wanted and not name and sum(1 for one, _ in steps if one == wanted) > 1
-            for wanted in ("object", "array")
-            for kind, name in steps
-        )
-
-    def _back(self, node: Node) -> _Steps:
-        """How many schemas at this place, in the circle of this one, lead back by each step below."""
-        key, circle = id(node), self._circle_of[id(node)]
-        if key not in self._steps_of:
-            steps = Counter(step for step, child in _steps(node) if self._circle_of.get(id(child)) == circle)
+    def _asked_of_each(self, node: Node) -> Counter[str]:
+        """What all schemas at this place ask of any value inside, by the kind of what holds it."""
+        if not isinstance(node, dict):
+            return Counter()
+        if id(node) not in self._asked:
+            asked = Counter[str]()
+            for (kind, name), child, _ in _steps(node):
+                if not name:
+                    asked[kind] += self.work(child)
             for inner in self._in_place(node):
-                if self._circle_of.get(id(inner)) == circle and not self._twice(steps):
-                    steps += self._back(inner)
-            self._steps_of[key] = steps
-        return self._steps_of[key]
+                asked += self._asked_of_each(inner)
+            self._asked[id(node)] = asked
+        return self._asked[id(node)]
+
+    def multiplies(self) -> bool:
+        """Whether at one place one schema leads back to where it came from, and another to any circle.
+
+        Where it is the same one, what is asked doubles with each level of an event; else it grows with the
+        second power of their number, or where that leads to others in turn with the third or tenth.
+        """
+        return any(self._grows(node, self._circle_of[id(node)]) for node in self.everything()
+                   if id(node) in self._circle_of)  # fmt: skip
+
+    def _grows(self, node: Node, circle: int) -> bool:
+        every, back = Counter[_Step](), Counter[_Step]()
+        for (step, leads_to), count in self._steps_from(node).items():
+            every[step] += count
+            back[step] += count if leads_to == circle else 0
+
+        def asked(steps: Counter[_Step], kind: str, name: str) -> int:
+            return steps[kind, name] + (steps[kind, ""] if name else 0)
+
+        return any(asked(back, *step) > 0 and asked(every, *step) > 1 for step in list(every))
+
+    def _steps_from(self, node: Node) -> _Steps:
+        """How many schemas at this place lead to circles by each step, and to which where they are in one."""
+        if id(node) not in self._steps_of:
+            steps: _Steps = Counter()
+            for step, child, sign in _steps(node):
+                if id(child) in self._endless:
+                    steps[step, self._circle_of.get(id(child))] += sign
+            for inner in self._in_place(node):
+                if id(inner) in self._endless:
+                    steps.update(self._steps_from(inner))  # unlike `+=`, it keeps what is below zero
+            self._steps_of[id(node)] = steps
+        return self._steps_of[id(node)]
+
+    def _leading_to(self, targets: Iterable[int]) -> set[int]:
+        """What leads to any of these, and they themselves."""
+        backwards: dict[int, list[int]] = defaultdict(list)
+        for node, followers in self._graph.items():
+            for follower in followers:
+                backwards[follower].append(node)
+        found, waiting = set[int](), list(targets)
+        while waiting:
+            node = waiting.pop()
+            if node not in found:
+                found.add(node)
+                waiting += backwards[node]
+        return found
 
     def _in_place(self, node: Node) -> list[Node]:
         if not isinstance(node, dict):
@@ -160,17 +217,23 @@ def _has_default(node: Node) -> bool:
     return isinstance(node, dict) and "default" in node
 
 
-def _steps(node: Mapping[str, Any]) -> Iterator[tuple[tuple[str, str], Node]]:
-    """What leads to a place below: its kind and name, empty where it is any."""
+def _steps(node: Mapping[str, Any]) -> Iterator[tuple[_Step, Node, int]]:
+    """What leads to a place below: its kind and name, empty where it is any; the schema; and 1.
+
+    What judges only values that nothing else in the schema names comes again for each such name, with -1.
+    """
     for name, child in node.get("properties", {}).items():
-        yield ("object", name), child
+        yield ("object", name), child, 1
+        yield ("object", name), node.get("additionalProperties"), -1
     for keyword in _EACH_NAME:
         value = node.get(keyword)
         inner = value.values() if keyword == "patternProperties" and value else [value]
-        yield from ((("object", ""), child) for child in inner)
+        yield from ((("object", ""), child, 1) for child in inner)
     for keyword in _EACH_ITEM:
         value = node.get(keyword)
-        if isinstance(value, list):
-            yield from ((("array", str(index)), child) for index, child in enumerate(value))
-        else:
-            yield ("array", ""), value
+        if not isinstance(value, list):
+            yield ("array", ""), value, 1
+            continue
+        for index, child in enumerate(value):
+            yield ("array", str(index)), child, 1
+            yield ("array", str(index)), node.get("additionalItems"), -1

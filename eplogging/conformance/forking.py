@@ -44,16 +44,61 @@ def weakly(method: Callable[[], object]) -> Callable[[], None]:
 
 
 _LONGEST_WAIT = 5.0
-_busy = threading.RLock()
-_held = threading.local()
+
+
+class _Gate:
+    """Lets in any number of threads, or one that forks.
+
+    Args:
+        inside: how often the current thread is inside already.
+    """
+
+    def __init__(self, inside: int = 0) -> None:
+        self._changed = threading.Condition()
+        self._inside = inside
+        self._is_forking = False
+
+    def enter(self) -> None:
+        with self._changed:
+            if not _own.inside:
+                self._changed.wait_for(lambda: not self._is_forking, _LONGEST_WAIT)
+            self._inside += 1
+
+    def leave(self) -> None:
+        with self._changed:
+            self._inside -= 1
+            self._changed.notify_all()
+
+    def fork_begins(self) -> None:
+        with self._changed:
+            self._changed.wait_for(lambda: not self._is_forking, _LONGEST_WAIT)
+            self._is_forking = True
+            self._changed.wait_for(lambda: self._inside <= _own.inside, _LONGEST_WAIT)
+
+    def fork_ends(self) -> None:
+        with self._changed:
+            self._is_forking = False
+            self._changed.notify_all()
+
+
+class _Own(threading.local):
+    inside = 0
+
+
+_gate, _own = _Gate(), _Own()
 _quiet_at = 0.0
 
 
 @contextmanager
 def unforked() -> Iterator[None]:
     """Lets no other thread fork within the block, which must be short and wait for nothing."""
-    with _busy:
+    _gate.enter()
+    _own.inside += 1
+    try:
         yield
+    finally:
+        _own.inside -= 1
+        _gate.leave()
 
 
 def hold_forks(seconds: float) -> None:
@@ -95,18 +140,17 @@ def imported(name: str) -> Any:
 
 
 def _before() -> None:
-    _held.forking = _busy.acquire(timeout=_LONGEST_WAIT)
+    _gate.fork_begins()
     time.sleep(max(0.0, _quiet_at - time.monotonic()))
 
 
 def _after() -> None:
-    if _held.forking:
-        _busy.release()
+    _gate.fork_ends()
 
 
 def _anew() -> None:
-    global _busy, _quiet_at
-    _busy, _quiet_at = threading.RLock(), 0.0
+    global _gate, _quiet_at
+    _gate, _quiet_at = _Gate(_own.inside), 0.0
     for thing, reset in tuple(_to_reset.items()):
         reset(thing)
 

@@ -258,7 +258,8 @@ class SpooledSink:
             self._write_fresh()
         if not self._fresh and not self._trouble.is_fresh("written"):
             self._trouble.over("written")  # nothing is held up by it any more
-        if self._done and not self._trouble.is_fresh("emptied"):
+        all_done = len(self._done) == self._spool.stored
+        if self._done and (all_done or not self._trouble.is_fresh("emptied")):
             self._delete_done()
         if self._spool.unread:
             self._read()

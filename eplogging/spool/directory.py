@@ -16,7 +16,7 @@ from pathlib import Path
 from ..conformance import ConfigurationError
 from ..conformance.forking import unforked
 from .database import Synchronous, log_of
-from .file import BEFORE_ALL, SUFFIX, DamagedError, InUseError, Row, SpoolFile, age_of
+from .file import BEFORE_ALL, SMALLEST, SUFFIX, DamagedError, InUseError, Row, SpoolFile, age_of
 from .frames import PAGE
 from .salvage import salvage, set_aside
 
@@ -219,6 +219,8 @@ class Spool:
             self._left.append(self._own)  # somebody removed it; it can be read as long as it is open
             self._own = None
         if self._own is None:
+            if self._room < SMALLEST:
+                raise SpoolError("spool_bytes is used up by what other processes left")
             self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._own = SpoolFile.create(self._directory, self._room, self._synchronous)
             self._own_room = self._room
@@ -281,9 +283,10 @@ class Spool:
             try:
                 some[0].file.delete(some)
             except _TROUBLE as error:
-                trouble = str(error)
-            else:
-                del by_file[id(some[0].file)][:]
+                if not some[0].file.discard(some):
+                    trouble = str(error)
+                    continue
+            del by_file[id(some[0].file)][:]
         rows[:] = [row for some in by_file.values() for row in some]
         self._shrink()
         if trouble:
@@ -294,8 +297,9 @@ class Spool:
         self._left = [one for one in self._left if one.stored]
         if empty:
             self._left_bytes = sum(one.size for one in self._left)
-        if self._own is not None and not self._own.stored and self._own.size > _LARGE:
-            empty.append(self._own)
+        own = self._own
+        if own is not None and not own.stored and (own.size > _LARGE or not own.is_open):
+            empty.append(own)
             self._own = None
         for one in empty:
             _close(one)

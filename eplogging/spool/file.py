@@ -20,6 +20,9 @@ from .frames import PAGE, Part, part_at, parts_of, split
 
 SUFFIX = ".spool"
 
+SMALLEST = 8 * PAGE
+"""Bytes that a file may always grow to."""
+
 _FIRST = 2**40
 """Where rows begin, so that there is room before them."""
 
@@ -130,7 +133,7 @@ class SpoolFile:
 
     def limit(self, max_bytes: int) -> None:
         """Says what the file may grow to."""
-        self._database.execute(f"PRAGMA max_page_count={max(8, max_bytes // PAGE)}")
+        self._database.execute(f"PRAGMA max_page_count={max(SMALLEST, max_bytes) // PAGE}")
 
     @classmethod
     def take_over(cls, path: Path) -> SpoolFile:
@@ -289,6 +292,18 @@ class SpoolFile:
             for begin, end in ranges:
                 self._database.execute("DELETE FROM parts WHERE row BETWEEN ? AND ?", (begin, end))
         self.stored -= removed
+
+    def discard(self, rows: Iterable[Row]) -> bool:
+        """Removes the file with these records, if it has no others: a full disk lets none be removed from it.
+
+        Returns:
+            Whether it did.
+        """
+        _, removed = _ranges(rows)
+        if removed == self.stored:
+            with contextlib.suppress(OSError):
+                self.remove()
+        return not self.is_open
 
     @property
     def end(self) -> int:

@@ -44,6 +44,8 @@ def nested(keyword: str, levels: int, inner: Any) -> Any:
     return inner
 
 
+LIST: Schema = {"$ref": "#/definitions/l"}
+
 BOMBS: dict[str, Schema] = {
     "deep through $refs": chain(3, lambda ref: nested("anyOf", 20, ref)),
     "deep in place": {"properties": {"x": nested("not", MAX_DEPTH + 1, {})}},
@@ -81,6 +83,32 @@ BOMBS: dict[str, Schema] = {
         },
         "properties": {"x": {"$ref": "#/definitions/d"}},
     },
+    "circles that lead to circles": {
+        "definitions": {
+            f"d{number}": {
+                "properties": {
+                    "x": {"allOf": [{"$ref": f"#/definitions/d{one}"} for one in range(number + 1)[-2:]]}
+                }
+            }
+            for number in range(10)
+        },
+        "properties": {"x": {"$ref": "#/definitions/d9"}},
+    },
+    "a circle that leads to another further down": {
+        "definitions": {
+            "d": {"properties": {"x": {"allOf": [{"$ref": "#/definitions/d"}, {"properties": {"x": LIST}}]}}},
+            "l": {"properties": {"x": LIST}},
+        },
+        "properties": {"x": {"$ref": "#/definitions/d"}},
+    },
+    "much of each item": {"properties": {"x": {"items": {"allOf": [{"minimum": n} for n in range(400)]}}}},
+    "much of each name": {
+        "properties": {"x": {"allOf": [{"additionalProperties": {"minimum": n}} for n in range(400)]}}
+    },
+    "much of what leads back": {
+        "allOf": [{"minimum": n} for n in range(400)],
+        "properties": {"x": {"$ref": "#"}, "y": {"$ref": "#"}},
+    },
 }
 
 
@@ -101,6 +129,22 @@ FINE: dict[str, Schema] = {
     "a tree": {
         "definitions": {"n": {"properties": {s: {"$ref": "#/definitions/n"} for s in ("left", "right")}}},
         "properties": {"tree": {"$ref": "#/definitions/n"}},
+    },
+    "circles that lead to circles by other names": {
+        "definitions": {
+            f"d{number}": {
+                "properties": {
+                    "x": {"$ref": f"#/definitions/d{number}"},
+                    "y": {"$ref": f"#/definitions/d{max(number - 1, 0)}"},
+                }
+            }
+            for number in range(10)
+        },
+        "properties": {"x": {"$ref": "#/definitions/d9"}},
+    },
+    "a map of itself, but for a list": {
+        "properties": {"parts": {"items": {"$ref": "#"}}},
+        "additionalProperties": {"$ref": "#"},
     },
     "a list of itself": {"properties": {"parts": {"type": "array", "items": {"$ref": "#"}}}},
     "one fragment in many places": {

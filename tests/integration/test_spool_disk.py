@@ -137,7 +137,6 @@ def test_what_other_processes_left_counts(kafka: MockKafka, nobody: str, spool: 
     assert len(arrived(kafka)) == second.spooled + 1
 
 
-@pytest.mark.xfail(reason="each process that starts may write 8 pages, however little room there is")
 def test_many_processes_in_turn_keep_to_the_limit(nobody: str, spool: Path) -> None:
     """A process that is started again and again while the broker is down fills no disk."""
     generations(nobody, spool, 6)
@@ -209,7 +208,6 @@ def test_a_disk_without_room(
     assert len(arrived(kafka)) == ended["delivered"]
 
 
-@pytest.mark.xfail(reason="what was sent can not be removed from a full disk, and counts as not sent")
 def test_what_was_sent_from_a_full_disk_is_done(
     kafka_proxy: TcpProxy, full_disk: dict[str, Any], spool: Path
 ) -> None:

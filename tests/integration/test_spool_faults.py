@@ -398,7 +398,6 @@ def test_durable_calls_that_waited_in_vain(
     assert f"{before + 3} events were not on disk" in line
 
 
-@pytest.mark.xfail(reason="the spool and a late import exclude each other, as both exclude a fork")
 def test_an_import_in_the_background_holds_up_no_event(
     kafka: MockKafka, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -54,6 +54,38 @@ _, status = os.waitpid(child, 0)
 print(os.waitstatus_to_exitcode(status))
 """
 
+GATE = """
+import os, threading, time
+from eplogging.conformance.forking import unforked
+both, left = threading.Barrier(3), []
+def work():
+    with unforked():
+        both.wait(10)  # the other one is inside, too
+        time.sleep(0.3)
+        left.append(1)
+threads = [threading.Thread(target=work) for _ in range(2)]
+for thread in threads: thread.start()
+both.wait(10)
+child = os.fork()
+if child == 0:
+    assert len(left) == 2, "it was forked while others were inside"
+    with unforked():
+        os._exit(7)
+print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+before = time.monotonic()
+with unforked():
+    child = os.fork()  # it waits for no other
+if child == 0:
+    with unforked():
+        second = os.fork()
+    if second == 0:
+        os._exit(0)
+    os.waitpid(second, 0)
+    os._exit(8)
+print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+assert time.monotonic() - before < 4, "nor for itself"
+"""
+
 COMPUTED = """
 import os, threading
 from eplogging.conformance.forking import computed_once
@@ -111,6 +143,12 @@ def test_a_lock_that_was_held_at_the_fork_is_free_in_the_child() -> None:
 def test_a_child_of_a_fork_in_the_midst_of_a_computation_computes_for_itself() -> None:
     done = run_python(COMPUTED)
     assert (done.stdout, done.stderr, done.code) == ("7\n", "", 0)
+
+
+@needs_fork
+def test_a_fork_waits_for_those_that_let_none_happen_and_they_do_not_wait_for_each_other() -> None:
+    done = run_python(GATE)
+    assert (done.stdout, done.stderr, done.code) == ("7\n8\n", "", 0)
 
 
 @needs_fork
