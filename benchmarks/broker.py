@@ -9,8 +9,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from eplogging.testing import MockKafka
-
 ROOT = Path(__file__).resolve().parents[1]
 STATES = ("up", "down", "black hole", "slow")
 _SLOW_MILLISECONDS = 500
@@ -77,6 +75,9 @@ def _start(topic: str) -> subprocess.Popen[str]:
 
 def main(topic: str) -> None:
     """Serves until standard input closes, which it does when the caller dies."""
+    # Only here: it needs ctypes, which few applications have loaded.
+    from eplogging.testing import MockKafka
+
     with MockKafka() as kafka:
         kafka.create_topic(topic, 1)
         print(kafka.bootstrap_servers, flush=True)
