@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any
 
 from .bundling import Bundle, Node, children
 from .errors import InsecureSchemaError
@@ -25,7 +24,7 @@ MAX_WORK = 10_000
 MAX_FILLED = 10_000
 """Values that defaults may put where nothing was."""
 
-MAX_EACH = 300
+MAX_EACH = 1000
 """Schemas that may be asked of one value in a list, in a map, or in what leads back to itself: an event of a
 megabyte has hundreds of thousands of such values, and real schemas ask a few of each."""
 
@@ -61,7 +60,7 @@ def refuse_costly(bundle: Bundle) -> None:
     if costs.each() > MAX_EACH:
         raise _error(
             bundle,
-            f"more than {MAX_EACH} schemas may be asked of each value in a list, in a map, or in what leads "
+            f"more than {MAX_EACH:,} schemas may be asked of each value in a list, in a map, or in what leads "
             "back to itself; ask less there",
         )
     if costs.multiplies():
@@ -144,7 +143,7 @@ class _Costs:
         if id(node) not in self._asked:
             asked = Counter[str]()
             for (kind, name), child, _ in _steps(node):
-                if not name:
+                if not name and child is not None:
                     asked[kind] += self.work(child)
             for inner in self._in_place(node):
                 asked += self._asked_of_each(inner)
@@ -217,7 +216,7 @@ def _has_default(node: Node) -> bool:
     return isinstance(node, dict) and "default" in node
 
 
-def _steps(node: Mapping[str, Any]) -> Iterator[tuple[_Step, Node, int]]:
+def _steps(node: Node) -> Iterator[tuple[_Step, Node, int]]:
     """What leads to a place below: its kind and name, empty where it is any; the schema; and 1.
 
     What judges only values that nothing else in the schema names comes again for each such name, with -1.

@@ -199,7 +199,7 @@ MANY = {
         "anyOf",
     ),
     "one of": ({"items": {"oneOf": [{"items": {"enum": [n]}} for n in range(100)]}}, [["a"] * 200], "oneOf"),
-    "all of": ({"items": {"allOf": [{"type": "string"}] * 1000}}, [1] * 2000, "type"),
+    "all of": ({"items": {"allOf": [{"type": "string"}] * 900}}, [1] * 2000, "type"),
     "options": ({"items": {"enum": [f"v{n}" for n in range(10_000)]}}, [1] * 4000, "enum"),
     "names that are missing": ({"required": [f"k{n}" for n in range(3000)]}, {}, "required"),
     "again and again": ({"items": {"required": [f"k{n}" for n in range(300)]}}, [{}] * 3000, "required"),

@@ -101,12 +101,12 @@ BOMBS: dict[str, Schema] = {
         },
         "properties": {"x": {"$ref": "#/definitions/d"}},
     },
-    "much of each item": {"properties": {"x": {"items": {"allOf": [{"minimum": n} for n in range(400)]}}}},
+    "much of each item": {"properties": {"x": {"items": {"allOf": [{"minimum": n} for n in range(1200)]}}}},
     "much of each name": {
-        "properties": {"x": {"allOf": [{"additionalProperties": {"minimum": n}} for n in range(400)]}}
+        "properties": {"x": {"allOf": [{"additionalProperties": {"minimum": n}} for n in range(1200)]}}
     },
     "much of what leads back": {
-        "allOf": [{"minimum": n} for n in range(400)],
+        "allOf": [{"minimum": n} for n in range(1200)],
         "properties": {"x": {"$ref": "#"}, "y": {"$ref": "#"}},
     },
 }
