@@ -60,8 +60,8 @@ def refuse_costly(bundle: Bundle) -> None:
     if costs.each() > MAX_EACH:
         raise _error(
             bundle,
-            f"more than {MAX_EACH:,} schemas may be asked of each value in a list, in a map, or in what leads "
-            "back to itself; ask less there",
+            f"more than {MAX_EACH:,} schemas may be asked of each value in a list, in a map, or in what "
+            "leads back to itself; ask less there",
         )
     if costs.multiplies():
         raise _error(
