@@ -163,7 +163,10 @@ def reject_unknown(options: Mapping[str, Any], known: tuple[str, ...]) -> None:
     """
     for name in options:
         if name not in known:
-            raise ConfigurationError(f"unknown keyword {name!r}; known are {', '.join(sorted(known))}")
+            from difflib import get_close_matches  # only here: most configurations are right
+
+            near = "".join(f"did you mean {one}? " for one in get_close_matches(str(name), known, 1))
+            raise ConfigurationError(f"unknown keyword {name!r}; {near}known are {', '.join(sorted(known))}")
 
 
 DELIVERY_KEYWORDS = tuple(one.name for one in fields(DeliverySettings))

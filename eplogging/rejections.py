@@ -6,7 +6,7 @@ import logging
 import time
 from collections.abc import Callable
 
-from .conformance import Message, RejectedError
+from .conformance import Message, RejectedError, SchemaNotFoundError, SchemaTitleError, StreamNotFoundError
 from .errorevents import ErrorEvents
 from .items import Deferred, defer, stream_of
 from .metrics import Counters
@@ -15,6 +15,9 @@ from .redaction import STREAM, Redaction
 from .reports import NO_CALL_SITE, REPORTS, CallSite, OncePerMinute, report
 
 _MAX_NAME = 250
+
+_CONFIGURED = (SchemaNotFoundError, SchemaTitleError, StreamNotFoundError)
+"""What is wrong with an error event when `error_stream` or `error_schema_uri` is."""
 
 
 class Rejections:
@@ -56,6 +59,8 @@ class Rejections:
         shown = self._redaction.error(error)
         what = "error event" if is_error_event else "event"
         text = f"{what} rejected ({error.reason}) by {site}: {shown}"
+        if is_error_event and isinstance(error, _CONFIGURED):
+            text += "; an error event has error_schema_uri and error_stream of the configuration"
         if stream:
             text += f" [stream {self._redaction.shown(STREAM, stream)[:_MAX_NAME]}]"
         report(REPORTS, logging.ERROR, text, site, conformance_error=shown)

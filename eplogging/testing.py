@@ -64,7 +64,8 @@ def capture_events(logger: logging.Logger | None = None, **options: Any) -> Iter
 
     Without options, every `EventPlatformHandler` that is configured keeps its settings and sends
     its events here for the duration of the block. With options, a handler of its own is attached to
-    a logger; it is strict (`on_rejected="raise"`) unless the options say otherwise.
+    a logger; it is strict (`on_rejected="raise"`) unless the options say otherwise. Handlers that are
+    configured go on sending then.
 
     Args:
         logger: where to attach a handler; the root logger, if not given.

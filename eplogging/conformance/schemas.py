@@ -350,10 +350,13 @@ class Schemas:
                 schema_uri=uri,
             )
         tried = ", ".join(repository.shown for repository in self._repositories)
+        names = " or ".join(self._candidates(path))
+        extension = (
+            "" if self._file_extension else ", set schema_file_extension where its file has one (.yaml)"
+        )
         raise SchemaNotFoundError(
-            f"no schema repository has the schema {uri} (asked: {tried}); check the event's $schema, or add "
-            "the "
-            "repository that has it to schema_base_uris",
+            f"no schema repository has the schema {uri} (asked: {tried}; for {names}); check the event's "
+            f"$schema{extension}, or add the repository that has it to schema_base_uris",
             schema_uri=uri,
         )
 

@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from eplogging import EventPlatformHandler
+from eplogging.conformance import Conformer
 from eplogging.sinks import MemorySink
 from tests.support.processes import ROOT, run_python
 
@@ -87,6 +88,13 @@ def test_the_ways_to_write_an_event(code: str, handler: EventPlatformHandler, si
 def test_capturing(handler: EventPlatformHandler, sink: MemorySink) -> None:
     exec(block("example: capture"), {"logger": logging.getLogger("readme"), "event": ORDER})
     assert not sink.messages
+
+
+def test_the_stream_config() -> None:
+    streams = yaml.safe_load(block("example: streams"))
+    conformer = Conformer([SCHEMAS / "jsonschema"], streams, schema_file_extension=".yaml")
+    message = conformer.conform({**ORDER, "order_id": 7, "customer_id": "c-1", "status": "placed"})
+    assert (message.topic, message.key) == ("shop.order", b'{"customer_id":"c-1"}')
 
 
 def test_the_conformer_alone(kafka) -> None:

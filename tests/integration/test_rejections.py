@@ -145,6 +145,7 @@ def test_a_rejected_error_event_is_only_reported(kafka: MockKafka, state: str) -
             "event rejected",
             "error event rejected",
         ]
+        assert "error_stream of the configuration" in app.reports.lines[-1]
         assert app.stats.error_events == 1
         assert sum(app.stats.rejected.values()) == app.stats.accepted == 2
     assert kafka.topics() == {}

@@ -95,8 +95,12 @@ def test_repositories_are_asked_in_order(tmp_path: Path, schema_server: SchemaSe
 def test_the_extension_is_tried_after_the_bare_uri(tmp_path: Path, schema_server: SchemaServer) -> None:
     write(tmp_path, URI + ".yaml", "title: from yaml")
     base = schema_server.mount("/repo", tmp_path)
-    with pytest.raises(SchemaNotFoundError):
+    with pytest.raises(SchemaNotFoundError, match=f"for {URI}.; .*set schema_file_extension"):
         look_up(base).get(URI)
+    with pytest.raises(
+        SchemaNotFoundError, match=r"for /z/1.0.0 or /z/1.0.0.yaml.; check the event's .schema, or add"
+    ):
+        look_up(base, file_extension=".yaml").get("/z/1.0.0")
     assert look_up(base, file_extension=".yaml").get(URI).title == "from yaml"
     assert [request.path for request in schema_server.requests[-2:]] == ["/repo" + URI, f"/repo{URI}.yaml"]
 
