@@ -24,15 +24,17 @@ MAX_WORK = 10_000
 MAX_FILLED = 10_000
 """Values that defaults may put where nothing was."""
 
-MAX_EACH = 1000
+MAX_EACH = 2000
 """Schemas that may be asked of one value in a list, in a map, or in what leads back to itself: an event of a
 megabyte has hundreds of thousands of such values, and real schemas ask a few of each."""
 
-_EACH_NAME = ("additionalProperties", "patternProperties", "propertyNames")
-_EACH_ITEM = ("items", "additionalItems", "contains")
+MAX_POWER = 2
+"""By which power of an event's levels what is asked of one value may grow: 60 levels make 2,000 of one."""
+
+_UNBOUNDED = 1000
 
 _Step = tuple[str, str]
-_Steps = Counter[tuple[_Step, int | None]]
+_Leading = dict[tuple[int | None, int], Counter[_Step]]
 
 
 def refuse_costly(bundle: Bundle) -> None:
@@ -63,11 +65,11 @@ def refuse_costly(bundle: Bundle) -> None:
             f"more than {MAX_EACH:,} schemas may be asked of each value in a list, in a map, or in what "
             "leads back to itself; ask less there",
         )
-    if costs.multiplies():
+    if costs.power() > MAX_POWER:
         raise _error(
             bundle,
-            "at one place a $ref leads back, and so does another, so that the work grows with each level of "
-            "an event; let one lead back",
+            "at one place a $ref leads back, and so does another one, or it leads to what leads back in "
+            "turn, so that the work multiplies with each level of an event; let one lead back",
         )
 
 
@@ -82,16 +84,19 @@ class _Costs:
         self._bundle = bundle
         self._known: dict[tuple[str, int], int] = {}
         self._definitions: Mapping[str, Node] = bundle.schema.get("definitions", {})
-        self._steps_of: dict[int, _Steps] = {}
+        self._leading: dict[int, _Leading] = {}
+        self._powers: dict[int, int] = {}
+        self._judged: set[tuple[int, int | None]] = set()
         self._asked: dict[int, Counter[str]] = {}
-        self._graph = graph = {
-            id(node): [id(bundle.target(node))] if "$ref" in node else list(map(id, children(node)))
-            for node in self.everything()
-            if isinstance(node, dict)
+        self._nodes = {id(node): node for node in self.everything() if isinstance(node, dict)}
+        self._graph = {
+            key: [id(bundle.target(node))] if "$ref" in node else list(map(id, children(node)))
+            for key, node in self._nodes.items()
         }
+        self._circles = list(circles(self._graph))
         # a schema never holds itself, so that a circle has at least what has the $ref, and what it names
         self._circle_of = {
-            node: number for number, circle in enumerate(circles(graph)) for node in circle if len(circle) > 1
+            node: number for number, circle in enumerate(self._circles) for node in circle if len(circle) > 1
         }
         self._endless = self._leading_to(self._circle_of)
 
@@ -150,38 +155,71 @@ class _Costs:
             self._asked[id(node)] = asked
         return self._asked[id(node)]
 
-    def multiplies(self) -> bool:
-        """Whether at one place one schema leads back to where it came from, and another to any circle.
+    def power(self) -> int:
+        """By which power of an event's levels what is asked of one value grows at most.
 
-        Where it is the same one, what is asked doubles with each level of an event; else it grows with the
-        second power of their number, or where that leads to others in turn with the third or tenth.
+        It is the first where a schema leads back to itself. Where one schema at a place leads back, and
+        another to a circle of its own, it is one more than of that circle; and there is no bound where both
+        lead back, since the work doubles with each level then.
         """
-        return any(self._grows(node, self._circle_of[id(node)]) for node in self.everything()
-                   if id(node) in self._circle_of)  # fmt: skip
+        powers = self._powers
+        for circle in reversed(self._circles):  # each after what it leads to
+            number = self._circle_of.get(circle[0])
+            power = max(
+                (powers.get(one, 0) for node in circle for one in self._graph.get(node, ())), default=0
+            )
+            if number is not None:
+                power = max(power, *(self._power_at(self._nodes[node], number) for node in circle))
+            powers.update(dict.fromkeys(circle, min(power, _UNBOUNDED)))
+        return max(powers.values(), default=0)
 
-    def _grows(self, node: Node, circle: int) -> bool:
-        every, back = Counter[_Step](), Counter[_Step]()
-        for (step, leads_to), count in self._steps_from(node).items():
-            every[step] += count
-            back[step] += count if leads_to == circle else 0
+    def _power_at(self, node: Node, circle: int) -> int:
+        """The power of a circle, as far as it shows at one of its places."""
+        leading = self._leading_from(node)
+        if (id(leading), circle) in self._judged:
+            return 1
+        self._judged.add((id(leading), circle))
+        back = leading.get((circle, 0), Counter())
+        power = 1
+        for step in {step for steps in leading.values() for step in steps}:
+            times = _asked(back, step)
+            if times > 1:
+                return _UNBOUNDED
+            if times == 1:
+                beside = (
+                    key for key, steps in leading.items() if key[0] != circle and _asked(steps, step) > 0
+                )
+                power = max([power, *(1 + self._power_of(*key) for key in beside)])
+        return power
 
-        def asked(steps: Counter[_Step], kind: str, name: str) -> int:
-            return steps[kind, name] + (steps[kind, ""] if name else 0)
+    def _power_of(self, circle: int | None, power: int) -> int:
+        return power if circle is None else self._powers[self._circles[circle][0]]
 
-        return any(asked(back, *step) > 0 and asked(every, *step) > 1 for step in list(every))
+    def _leading_from(self, node: Node) -> _Leading:
+        """What leads to circles from this place: how many schemas by each step.
 
-    def _steps_from(self, node: Node) -> _Steps:
-        """How many schemas at this place lead to circles by each step, and to which where they are in one."""
-        if id(node) not in self._steps_of:
-            steps: _Steps = Counter()
-            for step, child, sign in _steps(node):
-                if id(child) in self._endless:
-                    steps[step, self._circle_of.get(id(child))] += sign
-            for inner in self._in_place(node):
-                if id(inner) in self._endless:
-                    steps.update(self._steps_from(inner))  # unlike `+=`, it keeps what is below zero
-            self._steps_of[id(node)] = steps
-        return self._steps_of[id(node)]
+        They are apart by the circle that they are in, and where they are in none, by the power of those that
+        they lead to.
+        """
+        if id(node) in self._leading:
+            return self._leading[id(node)]
+        inner = [self._leading_from(one) for one in self._in_place(node) if isinstance(one, dict)]
+        inner = [one for one in inner if one]
+        found: _Leading = defaultdict(Counter)
+        for step, child, sign in _steps(node, self._is_endless):
+            circle = self._circle_of.get(id(child))
+            found[circle, self._powers.get(id(child), 0) if circle is None else 0][step] += sign
+        if not found and len(inner) == 1:
+            found = inner[0]  # the same one, so that a chain of schemas takes no more than the last
+        else:
+            for one in inner:
+                for key, steps in one.items():
+                    found[key].update(steps)  # unlike `+=`, it keeps what is below zero
+        self._leading[id(node)] = found
+        return found
+
+    def _is_endless(self, node: Node) -> bool:
+        return isinstance(node, dict) and id(node) in self._endless
 
     def _leading_to(self, targets: Iterable[int]) -> set[int]:
         """What leads to any of these, and they themselves."""
@@ -216,23 +254,49 @@ def _has_default(node: Node) -> bool:
     return isinstance(node, dict) and "default" in node
 
 
-def _steps(node: Node) -> Iterator[tuple[_Step, Node, int]]:
+def _asked(steps: Counter[_Step], step: _Step) -> int:
+    kind, name = step
+    return steps[step] + (steps[kind, ""] if name else 0)
+
+
+def _steps(node: Node, wanted: Callable[[Node], bool] = bool) -> Iterator[tuple[_Step, Node, int]]:
     """What leads to a place below: its kind and name, empty where it is any; the schema; and 1.
 
-    What judges only values that nothing else in the schema names comes again for each such name, with -1.
+    What does not judge a value that something else in the schema names comes again for its name, with -1.
+
+    Args:
+        node: a schema.
+        wanted: which schemas below are looked at.
     """
-    for name, child in node.get("properties", {}).items():
-        yield ("object", name), child, 1
-        yield ("object", name), node.get("additionalProperties"), -1
-    for keyword in _EACH_NAME:
-        value = node.get(keyword)
-        inner = value.values() if keyword == "patternProperties" and value else [value]
-        yield from ((("object", ""), child, 1) for child in inner)
-    for keyword in _EACH_ITEM:
-        value = node.get(keyword)
-        if not isinstance(value, list):
-            yield ("array", ""), value, 1
-            continue
-        for index, child in enumerate(value):
+    names, patterns = node.get("properties", {}), node.get("patternProperties", {})
+    for name, child in names.items():
+        if wanted(child):
+            yield ("object", name), child, 1
+    for child in patterns.values():  # any may match any name: to try could take long
+        if wanted(child):
+            yield ("object", ""), child, 1
+    more = node.get("additionalProperties")
+    if wanted(more) and not _is_one_of(more, patterns.values()):
+        yield ("object", ""), more, 1
+        yield from ((("object", name), more, -1) for name in names)
+    if wanted(node.get("propertyNames")):
+        yield ("object", ""), node["propertyNames"], 1
+    items, more = node.get("items"), node.get("additionalItems")
+    if not isinstance(items, list):
+        items, more = [], items
+    for index, child in enumerate(items):
+        if wanted(child):
             yield ("array", str(index)), child, 1
-            yield ("array", str(index)), node.get("additionalItems"), -1
+    if wanted(more):
+        yield ("array", ""), more, 1
+        yield from ((("array", str(index)), more, -1) for index in range(len(items)))
+    if wanted(node.get("contains")):
+        yield ("array", ""), node["contains"], 1
+
+
+def _is_one_of(node: Node, others: Iterable[Node]) -> bool:
+    """Whether it refers to what one of the others refers to; as only one of them is asked, that is once."""
+    reference = node.get("$ref") if isinstance(node, dict) else None
+    return reference is not None and any(
+        isinstance(one, dict) and one.get("$ref") == reference for one in others
+    )

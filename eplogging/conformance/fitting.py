@@ -7,6 +7,7 @@ events break none: this asks first.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from itertools import repeat
 from typing import Any
 
 from .patterns import matcher
@@ -41,12 +42,15 @@ class Fitting:
         self._definitions = schema.get("definitions", {}) if isinstance(schema, dict) else {}
 
     def is_valid(self, event: Any) -> bool:
-        """Judges an event.
+        """Judges an event; one that is nested too deep for this is left to jsonschema.
 
         Raises:
-            RecursionError: it, or its schema, is nested too deep.
+            RecursionError: it is nested too deep for that, too.
         """
-        return self._fits(event, self._schema)
+        try:
+            return self._fits(event, self._schema)
+        except RecursionError:
+            return bool(self._validator.is_valid(event))
 
     def _fits(self, value: Any, schema: Any) -> bool:
         if schema is True:
@@ -60,7 +64,7 @@ class Fitting:
                     return False
             elif keyword in self._keywords:
                 errors = self._keywords[keyword](self._validator, wanted, value, schema)
-                if errors is not None and any(True for _ in errors):
+                for _ in errors or ():
                     return False
         return True
 
@@ -81,15 +85,17 @@ class Fitting:
     def _additional_properties(self, wanted: Any, value: Any, schema: Mapping[str, Any]) -> bool:
         if not isinstance(value, dict) or wanted is True:
             return True
-        names = additional(value, schema)
-        return not names if wanted is False else all(self._fits(value[name], wanted) for name in names)
+        for name in additional(value, schema):
+            if wanted is False or not self._fits(value[name], wanted):
+                return False
+        return True
 
     def _items(self, wanted: Any, value: Any, _schema: Any) -> bool:
         if not isinstance(value, list):
             return True
         if isinstance(wanted, list):
             return all(map(self._fits, value, wanted))
-        return all(self._fits(item, wanted) for item in value)
+        return all(map(self._fits, value, repeat(wanted)))  # a generator would take more stack
 
     def _required(self, wanted: list[str], value: Any, _schema: Any) -> bool:
         return not isinstance(value, dict) or all(map(value.__contains__, wanted))
@@ -107,10 +113,10 @@ class Fitting:
         return type(value) not in _NUMBERS or bool(value <= wanted)
 
     def _all_of(self, wanted: list[Any], value: Any, _schema: Any) -> bool:
-        return all(self._fits(value, schema) for schema in wanted)
+        return all(map(self._fits, repeat(value), wanted))
 
     def _any_of(self, wanted: list[Any], value: Any, _schema: Any) -> bool:
-        return any(self._fits(value, schema) for schema in wanted)
+        return any(map(self._fits, repeat(value), wanted))
 
 
 _JUDGES: Mapping[str, Callable[[Fitting, Any, Any, Any], bool]] = {

@@ -49,56 +49,57 @@ _LONGEST_WAIT = 5.0
 class _Gate:
     """Lets in any number of threads, or one that forks.
 
-    Args:
-        inside: how often the current thread is inside already.
+    A signal handler may raise, log or fork between any two steps: so what is inside can be taken out twice,
+    and no thread waits for itself.
+
+    Attributes:
+        inside: what is inside, and in which thread.
     """
 
-    def __init__(self, inside: int = 0) -> None:
+    def __init__(self) -> None:
         self._changed = threading.Condition()
-        self._inside = inside
-        self._is_forking = False
+        self.inside: dict[object, int] = {}
+        self._forking: int | None = None
 
-    def enter(self) -> None:
+    def enter(self, token: object) -> None:
+        thread = threading.get_ident()
         with self._changed:
-            if not _own.inside:
-                self._changed.wait_for(lambda: not self._is_forking, _LONGEST_WAIT)
-            self._inside += 1
+            if thread not in self.inside.values():
+                self._changed.wait_for(lambda: self._forking in (None, thread), _LONGEST_WAIT)
+            self.inside[token] = thread
 
-    def leave(self) -> None:
+    def tell(self) -> None:
+        """Something is inside no more."""
         with self._changed:
-            self._inside -= 1
             self._changed.notify_all()
 
     def fork_begins(self) -> None:
+        thread = threading.get_ident()
         with self._changed:
-            self._changed.wait_for(lambda: not self._is_forking, _LONGEST_WAIT)
-            self._is_forking = True
-            self._changed.wait_for(lambda: self._inside <= _own.inside, _LONGEST_WAIT)
+            self._changed.wait_for(lambda: self._forking in (None, thread), _LONGEST_WAIT)
+            self._forking = thread
+            self._changed.wait_for(lambda: {thread}.issuperset(self.inside.values()), _LONGEST_WAIT)
 
     def fork_ends(self) -> None:
         with self._changed:
-            self._is_forking = False
+            self._forking = None
             self._changed.notify_all()
 
 
-class _Own(threading.local):
-    inside = 0
-
-
-_gate, _own = _Gate(), _Own()
+_gate = _Gate()
 _quiet_at = 0.0
 
 
 @contextmanager
 def unforked() -> Iterator[None]:
     """Lets no other thread fork within the block, which must be short and wait for nothing."""
-    _gate.enter()
-    _own.inside += 1
+    token = object()
     try:
+        _gate.enter(token)
         yield
     finally:
-        _own.inside -= 1
-        _gate.leave()
+        _gate.inside.pop(token, None)  # one call into C: no signal handler comes in between
+        _gate.tell()
 
 
 def hold_forks(seconds: float) -> None:
@@ -141,7 +142,9 @@ def imported(name: str) -> Any:
 
 def _before() -> None:
     _gate.fork_begins()
-    time.sleep(max(0.0, _quiet_at - time.monotonic()))
+    begun = _quiet_at - time.monotonic()
+    if begun > 0:
+        time.sleep(begun)
 
 
 def _after() -> None:
@@ -150,7 +153,7 @@ def _after() -> None:
 
 def _anew() -> None:
     global _gate, _quiet_at
-    _gate, _quiet_at = _Gate(_own.inside), 0.0
+    _gate, _quiet_at = _Gate(), 0.0
     for thing, reset in tuple(_to_reset.items()):
         reset(thing)
 

@@ -81,7 +81,10 @@ def _rewritten(node: Any) -> Any:
     result = with_children(node, _rewritten)
     if "enum" in node:
         result["enum"] = _Options(node["enum"])
-    return result | {name: node[name] for name in _MAY_BE_FALSE if node.get(name) is False}
+    result |= {name: node[name] for name in _MAY_BE_FALSE if node.get(name) is False}
+    if not isinstance(node.get("items"), list):
+        result.pop("additionalItems", None)  # it judges nothing then, and jsonschema fails at it
+    return result
 
 
 def _finding(error: ValidationError) -> Finding:

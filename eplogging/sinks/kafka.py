@@ -19,7 +19,7 @@ from confluent_kafka import KafkaError, KafkaException, Producer
 from confluent_kafka import Message as KafkaMessage
 
 from ..conformance import Message
-from ..conformance.forking import hold_forks, unforked
+from ..conformance.forking import hold_forks
 from ..conformance.secrets import Secrets
 from ..reports import KafkaLog, described
 from .base import Outcomes, SinkFull
@@ -119,9 +119,9 @@ class KafkaSink:
         """Makes a producer; where that fails (a certificate that is not there now), `poll` tries again."""
         assert self._outcomes is not None
         try:
-            with unforked():
-                self._producer = Producer(self._configuration)
-                hold_forks(_START)
+            hold_forks(_START)  # not for as long as it takes: an `oauth_cb` may ask a server
+            self._producer = Producer(self._configuration)
+            hold_forks(_START)
         except (KafkaException, TypeError, ValueError) as error:
             self._wait_before_the_next()
             text = f"no producer can be made: {self._secrets.hide(str(error))}"

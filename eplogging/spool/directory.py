@@ -6,6 +6,7 @@ Messages are read oldest first: what was left behind, file by file, then what th
 from __future__ import annotations
 
 import os
+import random
 import sqlite3
 import stat
 import time
@@ -30,6 +31,9 @@ _AT_ONCE = 4 * 1024 * 1024
 """Bytes that are copied at once."""
 
 _TROUBLE = (OSError, sqlite3.Error)
+
+_PAUSES = (0.005, 0.02)
+"""Seconds at most before a file that is in use is tried once more."""
 
 
 class SpoolError(Exception):
@@ -111,19 +115,36 @@ class Spool:
             paths = sorted(path for path in self._directory.iterdir() if path.suffix == SUFFIX)
         except OSError as error:
             raise SpoolError(str(error)) from None
-        trouble = ""
+        troubles: list[str] = []
+        paths = self._take_over_of([path for path in paths if path not in mine], troubles)
+        for pause in _PAUSES if paths else ():
+            # Two that open a file at the same moment may both be refused. No secret: it parts them.
+            time.sleep(random.uniform(0, pause))  # nosec B311
+            paths = self._take_over_of(paths, troubles)
+        if troubles:
+            raise SpoolError(troubles[-1])
+
+    def _take_over_of(self, paths: Sequence[Path], troubles: list[str]) -> list[Path]:
+        """Takes over some files; returns those that are in use."""
+        in_use = []
         for path in paths:
             try:
-                if path not in mine:
-                    self._take_over(path)
+                self._take_over(path)
+            except InUseError:
+                in_use.append(path)
             except FileNotFoundError:
                 pass  # another process was faster
             except _TROUBLE as error:
-                trouble = str(error)
-        if trouble:
-            raise SpoolError(trouble)
+                troubles.append(str(error))
+        return in_use
 
     def _take_over(self, path: Path) -> None:
+        """Takes over one file.
+
+        Raises:
+            InUseError: its process lives, or another one is about to take it over.
+            OSError, sqlite3.Error: it can not be read now, or is not there any more.
+        """
         try:
             # The log first: a process that is just making both has the file's first page before the log.
             has_log = log_of(path).exists()
@@ -133,8 +154,6 @@ class Spool:
             if status.st_size == 0 and time.time() - status.st_mtime < _UNFINISHED:
                 return
             taken: SpoolFile | None = SpoolFile.take_over(path)
-        except InUseError:
-            return
         except DamagedError as error:
             taken = self._salvage(path, str(error), after=BEFORE_ALL, file=error.file)
         if taken is None:
@@ -219,7 +238,7 @@ class Spool:
             self._left.append(self._own)  # somebody removed it; it can be read as long as it is open
             self._own = None
         if self._own is None:
-            if self._room < SMALLEST:
+            if self._left_bytes and self._room < SMALLEST:
                 raise SpoolError("spool_bytes is used up by what other processes left")
             self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._own = SpoolFile.create(self._directory, self._room, self._synchronous)

@@ -45,6 +45,11 @@ def nested(keyword: str, levels: int, inner: Any) -> Any:
 
 
 LIST: Schema = {"$ref": "#/definitions/l"}
+MAP: Schema = {"$ref": "#/definitions/m"}
+ANY_JSON: Schema = {
+    "additionalProperties": {"$ref": "#/definitions/json"},
+    "items": {"$ref": "#/definitions/json"},
+}
 
 BOMBS: dict[str, Schema] = {
     "deep through $refs": chain(3, lambda ref: nested("anyOf", 20, ref)),
@@ -94,19 +99,20 @@ BOMBS: dict[str, Schema] = {
         },
         "properties": {"x": {"$ref": "#/definitions/d9"}},
     },
-    "a circle that leads to another further down": {
+    "a circle that leads to others further down": {
         "definitions": {
-            "d": {"properties": {"x": {"allOf": [{"$ref": "#/definitions/d"}, {"properties": {"x": LIST}}]}}},
+            "d": {"properties": {"x": {"allOf": [{"$ref": "#/definitions/d"}, {"properties": {"x": MAP}}]}}},
+            "m": {"properties": {"x": {"allOf": [MAP, {"properties": {"x": LIST}}]}}},
             "l": {"properties": {"x": LIST}},
         },
         "properties": {"x": {"$ref": "#/definitions/d"}},
     },
-    "much of each item": {"properties": {"x": {"items": {"allOf": [{"minimum": n} for n in range(1200)]}}}},
+    "much of each item": {"properties": {"x": {"items": {"allOf": [{"minimum": n} for n in range(2500)]}}}},
     "much of each name": {
-        "properties": {"x": {"allOf": [{"additionalProperties": {"minimum": n}} for n in range(1200)]}}
+        "properties": {"x": {"allOf": [{"additionalProperties": {"minimum": n}} for n in range(2500)]}}
     },
     "much of what leads back": {
-        "allOf": [{"minimum": n} for n in range(1200)],
+        "allOf": [{"minimum": n} for n in range(2500)],
         "properties": {"x": {"$ref": "#"}, "y": {"$ref": "#"}},
     },
 }
@@ -126,6 +132,13 @@ def test_c4_it_is_refused_whatever_is_allowed(name: str) -> None:
 
 
 FINE: dict[str, Schema] = {
+    "a circle that leads to another in turn": {
+        "definitions": {
+            "d": {"properties": {"x": {"allOf": [{"$ref": "#/definitions/d"}, {"properties": {"x": LIST}}]}}},
+            "l": {"properties": {"x": LIST}},
+        },
+        "properties": {"x": {"$ref": "#/definitions/d"}},
+    },
     "a tree": {
         "definitions": {"n": {"properties": {s: {"$ref": "#/definitions/n"} for s in ("left", "right")}}},
         "properties": {"tree": {"$ref": "#/definitions/n"}},
@@ -141,6 +154,38 @@ FINE: dict[str, Schema] = {
             for number in range(10)
         },
         "properties": {"x": {"$ref": "#/definitions/d9"}},
+    },
+    "a tree with extensions": {
+        "definitions": {
+            "json": ANY_JSON,
+            "node": {
+                "properties": {"children": {"items": {"$ref": "#/definitions/node"}}},
+                "patternProperties": {"^x-": {"$ref": "#/definitions/json"}},
+                "propertyNames": {"maxLength": 50},
+            },
+        },
+        "properties": {"tree": {"$ref": "#/definitions/node"}},
+    },
+    "a tree of itself or of anything": {
+        "definitions": {
+            "json": ANY_JSON,
+            "node": {
+                "additionalProperties": {"anyOf": [{"$ref": f"#/definitions/{n}"} for n in ("node", "json")]}
+            },
+        },
+        "properties": {"tree": {"$ref": "#/definitions/node"}},
+    },
+    "many kinds in a list": {
+        "properties": {
+            "events": {
+                "items": {
+                    "oneOf": [
+                        {"properties": {f"f{kind}.{n}": {"type": "string"} for n in range(45)}}
+                        for kind in range(25)
+                    ]
+                }
+            }
+        }
     },
     "a map of itself, but for a list": {
         "properties": {"parts": {"items": {"$ref": "#"}}},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import signal
 import weakref
 
 import pytest
@@ -86,6 +87,36 @@ print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 assert time.monotonic() - before < 4, "nor for itself"
 """
 
+INTERRUPTED = """
+import os, signal, time
+from eplogging.conformance import forking
+class Interrupt(Exception): pass
+def interrupt(*_): raise Interrupt
+signal.signal(signal.SIGALRM, interrupt)
+interrupts, until = 0, time.monotonic() + 2
+while time.monotonic() < until:
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.0002)
+        while True:
+            with forking.unforked():
+                pass
+    except Interrupt:
+        interrupts += 1
+signal.setitimer(signal.ITIMER_REAL, 0)
+assert interrupts > 100, interrupts
+assert not forking._gate.inside
+forking.hold_forks(0.3)
+signal.signal(signal.SIGALRM, lambda *_: os.fork() or os._exit(0))  # while the other one waits
+signal.setitimer(signal.ITIMER_REAL, 0.1)
+before = time.monotonic()
+child = os.fork()
+if child == 0:
+    os._exit(0)
+os.waitpid(child, 0)
+assert time.monotonic() - before < 4
+print("nothing")
+"""
+
 COMPUTED = """
 import os, threading
 from eplogging.conformance.forking import computed_once
@@ -149,6 +180,13 @@ def test_a_child_of_a_fork_in_the_midst_of_a_computation_computes_for_itself() -
 def test_a_fork_waits_for_those_that_let_none_happen_and_they_do_not_wait_for_each_other() -> None:
     done = run_python(GATE)
     assert (done.stdout, done.stderr, done.code) == ("7\n8\n", "", 0)
+
+
+@needs_fork
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="this system has no timers")
+def test_signal_handlers_that_raise_or_fork_leave_nothing_behind() -> None:
+    done = run_python(INTERRUPTED)
+    assert (done.stdout, done.stderr, done.code) == ("nothing\n", "", 0)
 
 
 @needs_fork

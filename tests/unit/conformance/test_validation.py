@@ -57,6 +57,8 @@ VERDICTS = [
      [{"1": "a"}, {"1": 1}]),
     ({"patternProperties": {"^a": {}}, "additionalProperties": False}, [{"a1": 1}], [{"b": 1}]),
     ({"items": [{"type": "string"}], "additionalItems": False}, [["a"], []], [["a", 1], [1]]),
+    ({"items": True, "additionalItems": False}, [[1, 2]], []),
+    ({"items": {"type": "integer"}, "additionalItems": False}, [[1, 2]], [["a"]]),
     ({"contains": {}}, [[1]], [[]]),
     ({"propertyNames": {"format": "date"}}, [{"2024-01-01": 1}], [{"a": 1}]),
 ]  # fmt: skip
