@@ -72,3 +72,14 @@ def parts_in(image: bytes) -> Iterator[tuple[int, Part | None]]:
     while 0 <= offset <= len(image) - _HEADER.size:
         yield _HEADER.unpack_from(image, offset)[1], part_at(image, offset)
         offset = image.find(_MARK, offset + 1)
+
+
+def unmarked_parts_in(image: bytes) -> Iterator[Part]:
+    """Whole parts in some bytes but for their marks, which are damaged; looked for at every place."""
+    for offset in range(len(image) - _HEADER.size + 1):
+        mark, _, index, parts, size, _ = _HEADER.unpack_from(image, offset)
+        begin = offset + len(_MARK)
+        if mark != _MARK and index < parts and size <= MAX_DATA:
+            part = part_at(_MARK + image[begin : offset + _HEADER.size + size])
+            if part is not None:
+                yield part

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 from .database import log_of
-from .frames import PAGE, Part, parts_in
+from .frames import PAGE, Part, parts_in, unmarked_parts_in
 from .log import frames
 
 DAMAGED_SUFFIX = ".damaged"
@@ -53,21 +52,26 @@ def salvage(path: Path, after: int) -> Salvaged:
     """
     found: dict[int, dict[int, Part]] = {}
     damaged: set[int] = set()
-    for image in _images(path):
+    pages, suspicious = _images(path)
+    for image in (*pages, *suspicious):
         for first, part in parts_in(image):
             if part is None:
                 damaged.add(first)
             elif first > after:
                 found.setdefault(first, {})[part.number] = part
+    for part in (part for image in suspicious if len(image) <= PAGE for part in unmarked_parts_in(image)):
+        if part.first > after:
+            found.setdefault(part.first, {})[part.number] = part
     whole = {first: parts for first, parts in found.items() if len(parts) == parts[min(parts)].parts}
     damaged.update(found)
     records = [b"".join(part.data for _, part in sorted(parts.items())) for _, parts in sorted(whole.items())]
     return Salvaged(records, len(damaged - whole.keys()))
 
 
-def _images(path: Path) -> Iterator[bytes]:
+def _images(path: Path) -> tuple[list[bytes], list[bytes]]:
+    """Pages as they stand, and what of the log is not whole."""
     pages: dict[int, bytes] = {}
-    suspicious = []
+    suspicious: list[bytes] = []
     content = path.read_bytes()
     for number, begin in enumerate(range(0, len(content), PAGE), 1):
         pages[number] = content[begin : begin + PAGE]
@@ -83,5 +87,4 @@ def _images(path: Path) -> Iterator[bytes]:
                 suspicious.append(frame.image)
         if not known:
             suspicious.append(raw)  # its header is damaged: whatever looks like a part counts
-    yield from pages.values()
-    yield from suspicious
+    return [*pages.values()], suspicious

@@ -100,11 +100,13 @@ def check(directory: Path, intact: list[Message], what: str) -> None:
     assert len(known) + spool.damaged >= len(MESSAGES), f"{what}: something is lost and not counted"
 
 
-def check_flips(source: Path, which: str, to: Path, step: int) -> None:
+def check_flips(source: Path, which: str, to: Path, step: int = 0) -> None:
+    """Flips every so many bytes; without a number, those that a part begins with."""
     name = file_in(source, which).name
     content = (source / name).read_bytes()
     held = {message: [*places(content, message)] for message in MESSAGES}
-    for offset in range(0, len(content), step):
+    begins = [place.start for some in held.values() for place in some]
+    for offset in range(0, len(content), step) if step else begins:
         broken = bytearray(content)
         broken[offset] ^= 0xFF
         (copied(source, to) / name).write_bytes(broken)
@@ -132,6 +134,13 @@ def test_some_bytes_are_flipped(
     state: str, which: str, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     check_flips(request.getfixturevalue(state), which, tmp_path / "copy", 211)
+
+
+@pytest.mark.parametrize(("state", "which"), WHICH)
+def test_what_marks_a_part_is_flipped(
+    state: str, which: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    check_flips(request.getfixturevalue(state), which, tmp_path / "copy")
 
 
 @pytest.mark.parametrize(("state", "which"), WHICH)
