@@ -99,33 +99,34 @@ REFUSED: dict[str, tuple[Any, str, str]] = {
 }
 
 
-@pytest.mark.parametrize("state", ["cold", "warm"])
+@pytest.fixture(params=["cold", "warm"])
+def either(request: pytest.FixtureRequest, app: Application) -> Application:
+    """An application whose event will be deferred, and one that knows its schema."""
+    if request.param == "warm":
+        app.logger.info("x", extra=basic(4711))
+        assert app.handler.flush()
+    return app
+
+
 @pytest.mark.parametrize("name", TAKEN)
 def test_e7_what_is_a_number_a_text_or_a_dict_is_taken(
-    name: str, state: str, app: Application, sink: MemorySink
+    name: str, either: Application, sink: MemorySink
 ) -> None:
     value, theirs, ours = TAKEN[name]
     assert json.loads(JsonEncoder().encode({"x": value})) == {"x": theirs}
-    if state == "warm":
-        app.logger.info("x", extra=basic(4711))
-        assert app.handler.flush()
-    reason, sent = outcome(app, sink, basic(x=value))
+    reason, sent = outcome(either, sink, basic(x=value))
     assert reason is None
     assert sent["x"] == ours and type(sent["x"]) is type(ours)
 
 
-@pytest.mark.parametrize("state", ["cold", "warm"])
 @pytest.mark.parametrize("name", REFUSED)
 def test_e7_everything_else_is_refused_with_the_path(
-    name: str, state: str, app: Application, sink: MemorySink
+    name: str, either: Application, sink: MemorySink
 ) -> None:
     """python-json-logger shows what the object says of itself; ours would be bytes, or code of others."""
     value, theirs, kind = REFUSED[name]
     assert theirs in JsonEncoder().encode({"x": value})
-    if state == "warm":
-        app.logger.info("x", extra=basic(4711))
-        assert app.handler.flush()
-    reason, error = outcome(app, sink, basic(x={"deep": [value]}))
+    reason, error = outcome(either, sink, basic(x={"deep": [value]}))
     assert reason == "not_json"
     assert f"/x/deep/0 is of type {kind}" in error["message"]
     assert "hunter2" not in json.dumps(error)

@@ -8,6 +8,7 @@ import pytest
 
 from eplogging.testing import MockKafka
 from tests.support.kafkajars import FetchError, kafka_jars, missing_programs
+from tests.support.nobody import nobody_there
 from tests.support.proxy import TcpProxy
 from tests.support.realkafka import RealKafka
 
@@ -23,6 +24,13 @@ def kafka_proxy(kafka: MockKafka) -> Iterator[TcpProxy]:
     with TcpProxy(host, int(port)) as proxy:
         kafka.advertise(1, *proxy.address)
         yield proxy
+
+
+@pytest.fixture
+def nobody() -> Iterator[str]:
+    """The address of a broker that is down."""
+    with nobody_there() as address:
+        yield address
 
 
 @pytest.fixture(scope="module")

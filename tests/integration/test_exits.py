@@ -11,7 +11,7 @@ import platform
 import signal
 import subprocess
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,6 @@ from tests.support.accounts import assert_settled, consumed, ids_of, read_back, 
 from tests.support.exitpaths import COMPACT, FEW, PATHS
 from tests.support.exitprocess import EVENTS
 from tests.support.interpreters import EXECUTE, others, ready
-from tests.support.nobody import nobody_there
 from tests.support.processes import ROOT, start_python
 
 pytestmark = [
@@ -55,12 +54,6 @@ CODES = {"sigint": {-signal.SIGINT, 1}}
 
 NO_EXIT_HANDLERS = ("os_exit_after_flush", "fork_and_os_exit", "terminated_pool")
 """Paths on which a process ends after a `flush` alone: what that leaves is pending for ever."""
-
-
-@pytest.fixture
-def nobody() -> Iterator[str]:
-    with nobody_there() as address:
-        yield address
 
 
 @pytest.fixture

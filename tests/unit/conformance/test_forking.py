@@ -158,41 +158,42 @@ os.waitpid(child, 0)
 """
 
 
+def printed(program: str, *arguments: str) -> str:
+    """What a program prints that ends well, and has nothing to say on stderr."""
+    done = run_python(program, *arguments)
+    assert (done.code, done.stderr) == (0, "")
+    return done.stdout
+
+
 @needs_fork
 def test_ids_of_parent_and_child_differ() -> None:
-    done = run_python(IDS)
-    assert (done.stdout, done.stderr, done.code) == ("unique\n", "", 0)
+    assert printed(IDS) == "unique\n"
 
 
 @needs_fork
 def test_a_lock_that_was_held_at_the_fork_is_free_in_the_child() -> None:
-    done = run_python(LOCKS, str(REPOSITORY), timeout=30)
-    assert (done.stdout, done.stderr, done.code) == ("7\n", "", 0)
+    assert printed(LOCKS, str(REPOSITORY)) == "7\n"
 
 
 @needs_fork
 def test_a_child_of_a_fork_in_the_midst_of_a_computation_computes_for_itself() -> None:
-    done = run_python(COMPUTED)
-    assert (done.stdout, done.stderr, done.code) == ("7\n", "", 0)
+    assert printed(COMPUTED) == "7\n"
 
 
 @needs_fork
 def test_a_fork_waits_for_those_that_let_none_happen_and_they_do_not_wait_for_each_other() -> None:
-    done = run_python(GATE)
-    assert (done.stdout, done.stderr, done.code) == ("7\n8\n", "", 0)
+    assert printed(GATE) == "7\n8\n"
 
 
 @needs_fork
 @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="this system has no timers")
 def test_signal_handlers_that_raise_or_fork_leave_nothing_behind() -> None:
-    done = run_python(INTERRUPTED)
-    assert (done.stdout, done.stderr, done.code) == ("nothing\n", "", 0)
+    assert printed(INTERRUPTED) == "nothing\n"
 
 
 @needs_fork
 def test_what_is_collected_is_not_called_and_prints_nothing() -> None:
-    done = run_python(COLLECTED)
-    assert (done.stdout, done.stderr, done.code) == ("reset\n", "", 0)
+    assert printed(COLLECTED) == "reset\n"
 
 
 def test_the_object_can_be_collected() -> None:

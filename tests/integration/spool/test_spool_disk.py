@@ -6,7 +6,6 @@ import json
 import shutil
 import threading
 from collections import deque
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,6 @@ from eplogging.sinks import MemorySink
 from eplogging.spool import Spool, SpoolError, database
 from eplogging.testing import MockKafka
 from tests.support.application import Application, application, keywords, to_kafka, wait_until
-from tests.support.nobody import nobody_there
 from tests.support.processes import run_python, start_python
 from tests.support.proxy import TcpProxy
 from tests.support.spooling import TOPIC, arrived, log, open_files, show, spool_files
@@ -32,24 +30,6 @@ LIMIT = 200_000
 
 ROOM_OF_ALL = 8 * 4096
 """Bytes that a process may use of the disk in any case."""
-
-
-@pytest.fixture
-def kafka() -> Iterator[MockKafka]:
-    with MockKafka() as cluster:
-        cluster.create_topic(TOPIC, 4)
-        yield cluster
-
-
-@pytest.fixture
-def nobody() -> Iterator[str]:
-    with nobody_there() as address:
-        yield address
-
-
-@pytest.fixture
-def spool(tmp_path: Path) -> Path:
-    return tmp_path / "spool"
 
 
 def fill(app: Application, numbers: range) -> None:

@@ -30,7 +30,6 @@ from eplogging.sinks import MemorySink
 from eplogging.spool import Row, Spool
 from eplogging.testing import MockKafka
 from tests.support.application import SCHEMAS, application, basic, keywords, page, to_kafka, wait_until
-from tests.support.nobody import nobody_there
 from tests.support.processes import run_python, start_python
 from tests.support.schemaserver import SchemaServer
 from tests.support.sinks import HeldSink
@@ -46,19 +45,6 @@ WAYS: dict[str, dict[str, Any]] = {"none": {}, "spill": {"spool": True}, "durabl
 def way(request: pytest.FixtureRequest, tmp_path: Path) -> dict[str, Any]:
     """Without a spool, with one, and with everything in it."""
     return {**request.param, "spool": tmp_path / "spool"} if request.param else {}
-
-
-@pytest.fixture
-def kafka() -> Iterator[MockKafka]:
-    with MockKafka() as cluster:
-        cluster.create_topic(TOPIC, 4)
-        yield cluster
-
-
-@pytest.fixture
-def nobody() -> Iterator[str]:
-    with nobody_there() as address:
-        yield address
 
 
 def balance(stats: Stats) -> int:

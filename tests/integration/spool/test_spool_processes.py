@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 from collections import Counter
-from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,6 @@ import pytest
 from eplogging.testing import MockKafka
 from tests.support.accounts import FATES, consumed, ids_of, read_back
 from tests.support.application import application, keywords, to_kafka, wait_until
-from tests.support.nobody import nobody_there
 from tests.support.processes import run_python, start_python
 from tests.support.spooling import TOPIC, log, show
 from tests.support.webload import WebLoad
@@ -139,24 +137,6 @@ PARENTS = {"forks": 0, "forks_and_leaves": 5, "multiprocesses_by_fork": 0, "mult
 WAYS = {**ENDS, **PARENTS}
 LEAVES = {"leaves", "forks_and_leaves"}
 """Ways without exit handlers: what `flush` could not send is lost, unless it is on disk."""
-
-
-@pytest.fixture
-def kafka() -> Iterator[MockKafka]:
-    with MockKafka() as cluster:
-        cluster.create_topic(TOPIC, 4)
-        yield cluster
-
-
-@pytest.fixture
-def nobody() -> Iterator[str]:
-    with nobody_there() as address:
-        yield address
-
-
-@pytest.fixture
-def spool(tmp_path: Path) -> Path:
-    return tmp_path / "spool"
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -28,13 +27,6 @@ WAYS: dict[str, dict[str, Any]] = {
 def way(request: pytest.FixtureRequest) -> dict[str, Any]:
     way: dict[str, Any] = request.param
     return way
-
-
-@pytest.fixture
-def kafka() -> Iterator[MockKafka]:
-    with MockKafka() as cluster:
-        cluster.create_topic(TOPIC, 4)
-        yield cluster
 
 
 def test_generations_without_a_broker(kafka: MockKafka, tmp_path: Path, way: dict[str, Any]) -> None:
