@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from operator import contains
 from typing import Any
 
 from .bundling import Bundle, Node, children
@@ -132,7 +133,7 @@ class _Compiler:
         if own := _defaults_of(enumerate(items)):
             yield _absent_items(own)
         if inner := self.fillers_of(enumerate(items)):
-            yield _own_items(inner)
+            yield _own_places(list, lambda value, index: index < len(value), inner)
         if fill := self.filler(additional):
             yield _each_item(fill, len(items))
 
@@ -148,7 +149,7 @@ class _Compiler:
                 fill, lambda name: name not in properties and not any(search(name) for search in patterns)
             )
         if own := self.fillers_of(properties.items()):
-            yield _own_properties(own)
+            yield _own_places(dict, contains, own)
         for search, schema in patterns.items():
             if fill := self.filler(schema):
                 yield _each_property(fill, search)
@@ -272,16 +273,16 @@ def _absent_items(defaults: dict[int, Any]) -> Fill:
     return fill
 
 
-def _own_properties(inner: list[tuple[str, Fill]]) -> Fill:
+def _own_places(kind: type, has: Callable[[Any, Any], bool], inner: Sequence[tuple[Any, Fill]]) -> Fill:
     def fill(value: Any, budget: _Budget) -> Any:
-        if not _is(dict, value):
+        if not _is(kind, value):
             return value
         filled = value
-        for name, one in inner:
-            if name in value and (new := one(value[name], budget)) is not value[name]:
+        for place, one in inner:
+            if has(value, place) and (new := one(value[place], budget)) is not value[place]:
                 if filled is value:  # copied once, however many change: the event may be large
                     filled = value.copy()
-                filled[name] = new
+                filled[place] = new
         return filled
 
     return fill
@@ -295,21 +296,6 @@ def _each_property(inner: Fill, applies: Callable[[str], object]) -> Fill:
         if all(new is value[name] for name, new in filled.items()):
             return value
         return {**value, **filled}
-
-    return fill
-
-
-def _own_items(inner: list[tuple[int, Fill]]) -> Fill:
-    def fill(value: Any, budget: _Budget) -> Any:
-        if not _is(list, value):
-            return value
-        filled = value
-        for index, one in inner:
-            if index < len(value) and (new := one(value[index], budget)) is not value[index]:
-                if filled is value:
-                    filled = value.copy()
-                filled[index] = new
-        return filled
 
     return fill
 
