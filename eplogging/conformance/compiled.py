@@ -29,8 +29,8 @@ class CompiledSchema:
         uri: the schema URI it was looked up by.
         title: its title, which a stream config names (R3).
         validator: judges events (R6).
-        is_valid: the validator's own method, bound once for the hot path.
-        violations: likewise.
+        is_valid: the validator's own method.
+        violations: likewise, bound once, as is `vouches`.
         vouches: True only for a valid event that is plain JSON data, which every encoder writes
             alike; None where the validator can not tell.
         fill_defaults: fills in the schema's defaults, or None where it has none.

@@ -6,8 +6,6 @@ is unread, what comes goes to the disk behind it.
 
 from __future__ import annotations
 
-import logging
-import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -15,27 +13,13 @@ from typing import Any
 from ..conformance import Message
 from ..items import Deferred, Item, Kept
 from ..ledger import Ledger
-from ..reports import REPORTS, described, report
-from ..spool import (
-    CHUNK,
-    Row,
-    Spool,
-    SpoolError,
-    Trouble,
-    decode,
-    encode,
-    first_chunk,
-    is_storable,
-    stored_at,
-    with_identity,
-)
+from ..reports import described
+from ..spool import Row, Spool, SpoolError, decode, first_chunk, is_storable, with_identity
 from .base import Outcomes, Sink, SinkFull
+from .disk import Disk
 from .window import Window
 
-_AT_ONCE = 200
-_BYTES_AT_ONCE = 1024 * 1024
 _READS = 5
-_LOOK_FOR_ORPHANS, _LOOK_AGAIN = 60.0, 10.0
 
 
 class SpooledSink:
@@ -61,22 +45,17 @@ class SpooledSink:
         self._durable = durable
         self._spills = spills or durable
         self._limits = window, window_bytes
-        self._now = time.monotonic
-        self._ledger: Ledger | None = None
         self._again: Callable[[Kept], None] | None = None
-        self._trouble = Trouble()
+        self._disk = Disk(spool)
+        self._trouble = self._disk.trouble
         self._reset()
 
     def _reset(self) -> None:
-        self._trouble.forget()
         self.holds = False
-        self._next_look = float("-inf")
         self._is_open = False
         self._window = Window(*self._limits)
         self._waiting: deque[tuple[Message, Row]] = deque()
         self._fresh: deque[Message] = deque()
-        self._done: list[Row] = []
-        self._taken_over = self._damaged = 0
 
     def __repr__(self) -> str:
         return repr(self._sink)
@@ -123,33 +102,12 @@ class SpooledSink:
     def open(self, outcomes: Outcomes) -> None:
         """Takes over what other processes left behind."""
         assert isinstance(outcomes, Ledger)
-        self._ledger = outcomes
-        self._look_for_orphans()
+        self._disk.open(outcomes)
+        self._disk.look_for_orphans(self._window.kept)
 
     @property
     def _books(self) -> Ledger:
-        assert self._ledger is not None
-        return self._ledger
-
-    def _look_for_orphans(self) -> None:
-        with self._trouble.watched("read"):
-            self._spool.take_over()
-        again = _LOOK_AGAIN if self._trouble.has("read") else _LOOK_FOR_ORPHANS
-        self._next_look = self._now() + again
-        self._account()
-
-    def _account(self) -> None:
-        """Takes what the spool found, or found missing, into the books."""
-        books, spool = self._books, self._spool
-        books.counters.taken_over.add(spool.taken_over - self._taken_over)
-        if spool.damaged > self._damaged:
-            books.drop("spool_damaged", "", spool.damage, spool.damaged - self._damaged)
-        if (spool.taken_over, spool.damaged) != (self._taken_over, self._damaged) and spool.damage:
-            report(REPORTS, logging.ERROR, f"spool: a file is damaged: {spool.damage}")
-            spool.damage = ""
-        self._taken_over, self._damaged = spool.taken_over, spool.damaged
-        kept = spool.unread + self._window.kept
-        books.counters.spooled.add(kept - books.counters.spooled.value)
+        return self._disk.books
 
     def send(self, message: Message, mark: Any = None) -> None:
         """Passes a message on, or takes it for the disk, where the next `poll` writes it.
@@ -184,7 +142,7 @@ class SpooledSink:
                 return
             except Exception as error:
                 self._books.failed(message, described(error), row)
-                self._done.append(row)
+                self._disk.done.append(row)
             self._waiting.popleft()
             self._window.loaded -= 1
 
@@ -209,7 +167,7 @@ class SpooledSink:
         if isinstance(item, Deferred):
             item = with_identity(item)
         is_next = not self._spool.unread
-        rows = self._store([item], int(is_next))
+        rows = self._disk.store([item], int(is_next))
         if not rows:
             return item
         self._books.spooled(1, 0 if is_next else item.size)
@@ -221,12 +179,12 @@ class SpooledSink:
     def forget(self, row: Row) -> None:
         """An item that was read from the disk, and settled otherwise, can be removed."""
         self._window.loaded -= 1
-        self._done.append(row)
+        self._disk.done.append(row)
 
     def delivered(self, count: int, size: int, marks: Sequence[Any] = ()) -> None:
         """See `Outcomes`: what the sink tells."""
         self._window.delivered(count, size, marks)
-        self._done.extend(marks)
+        self._disk.done.extend(marks)
         self._books.delivered(count, size, marks)
 
     def failed(self, message: Message, error: str, mark: Any = None) -> None:
@@ -246,7 +204,7 @@ class SpooledSink:
     def _settled(self, message: Message, mark: Any) -> None:
         self._window.settled(message, mark)
         if mark is not None:
-            self._done.append(mark)
+            self._disk.done.append(mark)
 
     def poll(self) -> None:
         """Serves the sink, and moves messages between it, memory and the disk."""
@@ -258,22 +216,19 @@ class SpooledSink:
             self._write_fresh()
         if not self._fresh and not self._trouble.is_fresh("written"):
             self._trouble.over("written")  # nothing is held up by it any more
-        all_done = len(self._done) == self._spool.stored
-        if self._done and (all_done or not self._trouble.is_fresh("emptied")):
-            self._delete_done()
+        self._disk.remove_if_due()
         if self._spool.unread:
             self._read()
         elif not self._spool.stored:
             self._books.counters.oldest_spooled = None
-        if self._now() >= self._next_look:
-            self._look_for_orphans()
+        self._disk.look_for_orphans(self._window.kept)
 
     def _write_fresh(self) -> None:
         while self._fresh and not self._trouble.is_fresh("written"):
             is_full = self._spool.unread or self._waiting or not self._window.has_room
             room = 0 if is_full else self._window.room
             messages = first_chunk(self._fresh)
-            rows = self._store(messages, room)
+            rows = self._disk.store(messages, room)
             self._books.spooled(len(rows), sum(one.size for one in messages[room : len(rows)]))
             self._window.loaded += min(room, len(rows))
             for index, row in enumerate(rows):
@@ -282,22 +237,6 @@ class SpooledSink:
                     self.send(messages[index], row)
         if self._fresh:
             self._pass_on_from_memory()
-
-    def _store(self, items: Sequence[Message | Deferred], read: int = 0) -> list[Row]:
-        """Writes some items, or as many of them as fit, from the first."""
-        reason = ""
-        for most in (len(items), 32, 1):  # less may fit still
-            try:
-                rows = self._spool.write([encode(one) for one in items[:most]], read=min(read, most))
-            except SpoolError as error:
-                reason = str(error)
-            except Exception:  # a deferred event that is no JSON: it will be rejected
-                return []
-            else:
-                self._trouble.over("written")
-                return rows
-        self._trouble.met("written", reason)
-        return []
 
     def _pass_on_from_memory(self) -> None:
         """The disk takes nothing: what can be sent is, without it."""
@@ -311,10 +250,6 @@ class SpooledSink:
                 self._books.failed(message, described(error))
             self._fresh.popleft()
 
-    def _delete_done(self) -> None:
-        with self._trouble.watched("emptied"):
-            self._spool.delete(self._done)
-
     @property
     def _may_load(self) -> bool:
         """Whether memory has room for more of what is on the disk; always for a little."""
@@ -323,22 +258,17 @@ class SpooledSink:
         return window.has_room and not (window.loaded and window.is_full(pending, size))
 
     def _read(self) -> None:
-        counters = self._books.counters
         for _ in range(_READS):
-            if not (self._spool.unread and self._may_load) or self._trouble.is_fresh("read"):
+            if not (self._spool.unread and self._may_load):
                 break
-            found = None
-            with self._trouble.watched("read"):
-                found = self._spool.read(min(_AT_ONCE, self._window.room), _BYTES_AT_ONCE)
+            found = self._disk.read(self._window.room)
             if found is None:
                 break
-            if found:
-                counters.oldest_spooled = stored_at(found[0][1])
             self._window.loaded += len(found)
             for row, record in found:
                 self._hand_back(row, record)
             if self._spool.damage:
-                self._account()
+                self._disk.account(self._window.kept)
 
     def _hand_back(self, row: Row, record: bytes) -> None:
         try:
@@ -385,7 +315,7 @@ class SpooledSink:
                 left.append(item)
         while left:
             chunk = first_chunk(left)
-            rows = self._store(chunk)
+            rows = self._disk.store(chunk)
             if not rows:
                 break
             self._books.spooled(len(rows), sum(one.size for one in chunk[: len(rows)]))
@@ -399,13 +329,7 @@ class SpooledSink:
         lost = self._keep_before(left)
         lost += [(message, None) for message in self._fresh]
         self._books.resized(-sum(message.size for message, _ in self._waiting))
-        if self._done:
-            self._delete_done()
-        self._spool.close()
-        missing = self._spool.damaged - self._damaged
-        if missing > 0:
-            self._books.counters.spooled.add(-missing)
-            self._books.drop("spool_damaged", "", self._spool.damage, missing)
+        self._disk.close()
         self._reset()
         return lost
 
@@ -416,18 +340,11 @@ class SpooledSink:
         if len(rows) == len(left):
             books.resized(-sum(message.size for message, _ in left))
             return []
-        messages = [message for message, _ in left]
-        stored = 0
-        try:
-            for end in range(len(messages), 0, -CHUNK):  # each chunk goes before the one before
-                self._spool.write_before([encode(one) for one in messages[max(0, end - CHUNK) : end]])
-                stored = len(messages) - max(0, end - CHUNK)
-        except SpoolError as error:
-            self._trouble.met("written", str(error))
+        stored = self._disk.store_before([message for message, _ in left])
         lost, kept = left[: len(left) - stored], left[len(left) - stored :]
         fresh = [message for message, mark in kept if mark is None]
         books.spooled(len(fresh), sum(message.size for message in fresh))
-        self._done += [mark for _, mark in kept if mark is not None]
+        self._disk.done += [mark for _, mark in kept if mark is not None]
         marked = [message for message, mark in kept if mark is not None]
         marked += [message for message, mark in lost if mark is not None and mark.file.is_open]
         books.resized(-sum(message.size for message in marked))
@@ -436,5 +353,5 @@ class SpooledSink:
     def forked(self) -> None:
         """Leaves the spool files to the parent."""
         self._sink.forked()
-        self._spool.forked()
+        self._disk.forked()
         self._reset()
