@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import threading
+import time
 from collections import deque
 from pathlib import Path
 from typing import Any
@@ -611,3 +612,28 @@ def test_a_file_that_goes_while_it_is_looked_at_is_no_trouble(
         assert app.handler.health().is_ok
     assert not [line for line in app.reports.lines if "spool" in line]
     assert numbers(kafka) == [10]
+
+
+def test_a_removal_that_fails_is_not_tried_at_every_turn(
+    kafka: MockKafka, spool: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All is sent, and neither the messages nor their file can be removed, as where the disk is read-only."""
+    tried: list[int] = []
+
+    def fail(_: Spool, rows: list[Any]) -> None:
+        tried.append(len(rows))
+        raise SpoolError("attempt to write a readonly database")
+
+    with application(**keywords(**to_kafka(kafka), spool=spool, durable=True, flush_timeout=60)) as app:
+        with monkeypatch.context() as machine:
+            machine.setattr(Spool, "delete", fail)
+            log(app, range(10))
+            wait_until(lambda: tried[-1:] == [10], "all is sent")
+            spool_fails(machine)
+            before = len(tried)
+            for number in range(10, 110):
+                log(app, [number])
+                time.sleep(0.004)
+            assert len(tried) <= before + 10  # a second apart, however slow this machine is
+        assert app.handler.flush()
+    assert not [*spool.iterdir()]

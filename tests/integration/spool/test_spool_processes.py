@@ -288,7 +288,10 @@ with application(**options) as app:
 """
 
 
-@pytest.mark.xfail(reason="SQLite takes what the child has of its parent's lock for a lock")
+@pytest.mark.xfail(
+    reason="SQLite can not be told of a fork: in the child its parent's lock counts as held while the child "
+    "lives; another process takes the file over"
+)
 def test_a_child_takes_over_what_its_parent_left(nobody: str, spool: Path) -> None:
     """The parent is killed; the child does not wait for another process to come."""
     options = keywords(**to_kafka(nobody), spool=str(spool), durable=True, flush_timeout=0.3)
