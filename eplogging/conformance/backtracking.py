@@ -90,16 +90,6 @@ class Cost(NamedTuple):
         return int(2**self.choices * length**self.power) // math.factorial(self.power)
 
 
-def may_explode(pattern: str, flags: int = 0) -> bool:
-    """Whether matching could take a time exponential in the text's length, or no one can tell.
-
-    Args:
-        pattern: a pattern that `re.compile` takes.
-        flags: flags of `re`.
-    """
-    return cost_of(pattern, flags) is None
-
-
 def cost_of(pattern: str, flags: int = 0, most_steps: int = _MAX_STEPS) -> Cost | None:
     """What matching may cost; None if the time may grow exponentially, or no one can tell.
 

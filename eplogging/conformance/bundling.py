@@ -64,6 +64,14 @@ class Bundle:
         """The schema that a node's `$ref` names."""
         return self.schema["definitions"][node["$ref"][len(_PREFIX) :]]
 
+    def schemas(self) -> Iterator[Node]:
+        """Every schema in it, each where it stands; booleans, too."""
+        waiting: list[Node] = [self.schema, *self.schema.get("definitions", {}).values()]
+        while waiting:
+            node = waiting.pop()
+            yield node
+            waiting.extend(children(node))
+
     def rooted_at(self, node: Node) -> Bundle:
         """The same definitions under another root: a part of this schema, to judge by itself."""
         definitions = self.schema.get("definitions", {})

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 
 from .bundling import Bundle, Node, children
 from .errors import InsecureSchemaError
@@ -44,7 +44,7 @@ def refuse_costly(bundle: Bundle) -> None:
         InsecureSchemaError: one that does; the message says how.
     """
     costs = _Costs(bundle)
-    if max(map(costs.depth, costs.everything())) > MAX_DEPTH:
+    if max(map(costs.depth, bundle.schemas())) > MAX_DEPTH:
         raise _error(
             bundle, f"more than {MAX_DEPTH} schemas judge one place, each inside another; make it flatter"
         )
@@ -83,12 +83,11 @@ class _Costs:
     def __init__(self, bundle: Bundle) -> None:
         self._bundle = bundle
         self._known: dict[tuple[str, int], int] = {}
-        self._definitions: Mapping[str, Node] = bundle.schema.get("definitions", {})
         self._leading: dict[int, _Leading] = {}
         self._powers: dict[int, int] = {}
         self._judged: set[tuple[int, int | None]] = set()
         self._asked: dict[int, Counter[str]] = {}
-        self._nodes = {id(node): node for node in self.everything() if isinstance(node, dict)}
+        self._nodes = {id(node): node for node in bundle.schemas() if isinstance(node, dict)}
         self._graph = {
             key: [id(bundle.target(node))] if "$ref" in node else list(map(id, children(node)))
             for key, node in self._nodes.items()
@@ -99,14 +98,6 @@ class _Costs:
             node: number for number, circle in enumerate(self._circles) for node in circle if len(circle) > 1
         }
         self._endless = self._leading_to(self._circle_of)
-
-    def everything(self) -> Iterator[Node]:
-        """Every schema in the bundle."""
-        waiting = [self._bundle.schema, *self._definitions.values()]
-        while waiting:
-            node = waiting.pop()
-            yield node
-            waiting.extend(children(node))
 
     def depth(self, node: Node) -> int:
         """The longest way in place."""
@@ -137,8 +128,8 @@ class _Costs:
 
     def each(self) -> int:
         """The most that may be asked of a value of which an event may have any number."""
-        circling = (self.work(node) for node in self.everything() if id(node) in self._circle_of)
-        inside = (work for node in self.everything() for work in self._asked_of_each(node).values())
+        circling = (self.work(self._nodes[key]) for key in self._circle_of)
+        inside = (work for node in self._nodes.values() for work in self._asked_of_each(node).values())
         return max((*circling, *inside), default=0)
 
     def _asked_of_each(self, node: Node) -> Counter[str]:

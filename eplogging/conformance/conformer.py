@@ -190,9 +190,7 @@ class Conformer:
         """Likewise, for an event that may hold anything: it is copied, and told what is wrong with it."""
         event = self._completed(event, schema)
         value = jsondata.stringify(event)
-        check_size(
-            value, None, self._max_message_bytes
-        )  # first: what is too large is not worth a description
+        check_size(value, None, self._max_message_bytes)  # first: too large is not worth a description
         violations = _violations(event, schema)
         if violations:
             raise ValidationError(_text(event, violations), violations=violations)

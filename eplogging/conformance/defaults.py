@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from operator import contains
 from typing import Any
 
-from .bundling import Bundle, Node, children
+from .bundling import Bundle, Node
 from .errors import InsecureSchemaError, MessageTooLargeError, NotJSONError, SchemaError
 from .graphs import circles
 from .jsondata import plain
@@ -64,9 +64,7 @@ def refuse_unsendable(bundle: Bundle) -> None:
     Raises:
         SchemaError: a default is no JSON that can be sent.
     """
-    waiting: list[Node] = [bundle.schema, *bundle.schema.get("definitions", {}).values()]
-    while waiting:
-        node = waiting.pop()
+    for node in bundle.schemas():
         if isinstance(node, dict) and "default" in node:
             try:
                 plain({"default": node["default"]})
@@ -74,7 +72,6 @@ def refuse_unsendable(bundle: Bundle) -> None:
                 raise SchemaError(
                     f"schema {bundle.uri}: a default can not be sent: {error}", schema_uri=bundle.uri
                 ) from None
-        waiting.extend(children(node))
 
 
 class _Compiler:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any, Literal, Protocol
 
 from .backtracking import cost_of
-from .bundling import Bundle, children
+from .bundling import Bundle
 from .characters import PatternError
 from .errors import ConfigurationError, InsecureSchemaError, SchemaError, Violation
 from .patterns import MAX_COUNTED, MAX_TRANSLATED, counted, looks_around, searcher, translate
@@ -98,14 +98,12 @@ def refuse_explosive_patterns(bundle: Bundle) -> None:
 
 
 def _patterns_of_names(bundle: Bundle) -> set[str]:
-    found: set[str] = set()
-    waiting = [bundle.schema, *bundle.schema.get("definitions", {}).values()]
-    while waiting:
-        node = waiting.pop()
-        if isinstance(node, dict):
-            found.update(node.get("patternProperties", ()))
-        waiting.extend(children(node))
-    return found
+    return {
+        name
+        for node in bundle.schemas()
+        if isinstance(node, dict)
+        for name in node.get("patternProperties", ())
+    }
 
 
 def _refuse_bad_patterns(bundle: Bundle) -> None:

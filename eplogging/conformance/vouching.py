@@ -7,7 +7,7 @@ through the event would cost as much as to validate it; the validator visits eve
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from .bundling import Bundle, Node, children
@@ -48,11 +48,10 @@ def vouching_schema(bundle: Bundle) -> dict[str, Any] | None:
         node = _Voucher(bundle).vouched(bundle.schema, 0)
     except _CanNotVouchError:
         return None
-    originals = bundle.schema.get("definitions", {})
-    if any(_beyond_draft_4(part) for part in (bundle.schema, *originals.values())):
+    if any(map(_beyond_draft_4, bundle.schemas())):
         return None
     node.pop("definitions", None)
-    return {**node, "definitions": {**originals, **_levels()}}
+    return {**node, "definitions": {**bundle.schema.get("definitions", {}), **_levels()}}
 
 
 def _anything(levels: int = _FREE_LEVELS) -> dict[str, str]:
@@ -138,19 +137,8 @@ class _Voucher:
 
 
 def _beyond_draft_4(node: Node) -> bool:
-    """Whether a schema says anything that draft-04 understands otherwise, or not at all."""
-    return any(
-        isinstance(part, dict) and (_NOT_IN_DRAFT_4 & part.keys() or _has_boolean_schemas(part))
-        for part in _all_parts(node)
-    )
-
-
-def _all_parts(node: Node) -> Iterator[Node]:
-    waiting = [node]
-    while waiting:
-        part = waiting.pop()
-        yield part
-        waiting.extend(children(part))
+    """Whether a schema itself says anything that draft-04 understands otherwise, or not at all."""
+    return isinstance(node, dict) and bool(_NOT_IN_DRAFT_4 & node.keys() or _has_boolean_schemas(node))
 
 
 def _has_boolean_schemas(node: dict[str, Any]) -> bool:

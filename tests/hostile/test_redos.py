@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from eplogging.conformance.backtracking import cost_of, may_explode
+from eplogging.conformance.backtracking import cost_of
 from eplogging.conformance.compiled import CompiledSchema, compile_schema
 from eplogging.conformance.errors import InsecureSchemaError, SchemaError
 from eplogging.conformance.formats import is_regex
@@ -36,7 +36,7 @@ def compiled(schema: dict[str, Any], validator: Any = None) -> CompiledSchema:
 )
 def test_c1_a_pattern_that_could_take_long_is_refused(pattern: str) -> None:
     with soon(0.5):
-        assert may_explode(pattern)
+        assert cost_of(pattern) is None
 
 
 @pytest.mark.parametrize(
@@ -50,7 +50,7 @@ def test_c1_a_pattern_that_could_take_long_is_refused(pattern: str) -> None:
     ],
 )
 def test_c1_an_ordinary_pattern_is_not(pattern: str) -> None:
-    assert not may_explode(pattern)
+    assert cost_of(pattern) is not None
 
 
 @pytest.mark.skipif(find_spec("jsonschema_rs") is None, reason="needs the extra fast")
@@ -102,14 +102,14 @@ def nested_look_aheads(depth: int) -> str:
 def test_c2_look_aheads_one_inside_another_count(depth: int) -> None:
     cost = cost_of(f"^{nested_look_aheads(depth)}$")
     assert cost is not None and cost.power == depth + 1
-    assert may_explode(f"^{nested_look_aheads(3)}$")
-    assert not may_explode(r"^(?=.*[A-Z])(?=.*[a-z])(?=.*[0-9]).{8,}$")  # one beside the other
+    assert cost_of(f"^{nested_look_aheads(3)}$") is None
+    assert cost_of(r"^(?=.*[A-Z])(?=.*[a-z])(?=.*[0-9]).{8,}$") is not None  # one beside the other
 
 
 @pytest.mark.parametrize("inside", ["^", "(?=a)", "a"])
 def test_c1_to_examine_a_pattern_is_bounded_too(inside: str) -> None:
     with soon(0.5):
-        assert may_explode("(?:" * 60 + inside + "){4}" * 60)
+        assert cost_of("(?:" * 60 + inside + "){4}" * 60) is None
 
 
 def test_c1_pythons_engine_matches_no_text_that_could_take_long() -> None:
