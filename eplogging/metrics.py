@@ -28,19 +28,20 @@ class AtomicCounter:
     returns the sum in one step.
     """
 
-    __slots__ = ("_seek",)
+    __slots__ = ("move",)
 
     def __init__(self) -> None:
-        self._seek = BytesIO().seek
+        # Moved by a number from where it is, which is what 1 stands for.
+        self.move = BytesIO().seek
 
     def add(self, number: int) -> int:
         """Adds a number, negative too, and returns the new sum; the sum never falls below zero."""
-        return self._seek(number, 1)
+        return self.move(number, 1)
 
     @property
     def value(self) -> int:
         """The sum."""
-        return self._seek(0, 1)
+        return self.move(0, 1)
 
 
 @dataclass(frozen=True)

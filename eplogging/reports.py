@@ -45,7 +45,8 @@ class CallSite(NamedTuple):
     @classmethod
     def of(cls, record: logging.LogRecord) -> CallSite:
         """The call site of a log record."""
-        return cls(record.pathname, record.lineno, record.funcName or "")
+        # What the NamedTuple's own constructor calls.
+        return tuple.__new__(cls, (record.pathname, record.lineno, record.funcName or ""))
 
     def __str__(self) -> str:
         return f"{self.pathname}:{self.lineno}" + (f" in {self.function}" if self.function else "")
