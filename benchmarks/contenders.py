@@ -74,6 +74,7 @@ def _ours_held(bootstrap_servers: str, event: Event, *, deferred: bool) -> Conte
     contender = ours(bootstrap_servers, event, sink=HeldSink(release), queue_size=10_000_000)
     assert contender.handler is not None
     contender.handler._conformer.conforms_fast = not deferred  # as without the extra `fast`
+    contender.handler._shorten()
     handler = contender.handler
 
     def finish(timeout: float) -> None:

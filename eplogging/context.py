@@ -13,7 +13,7 @@ from .records import merged
 
 _EMPTY: Mapping[str, Any] = MappingProxyType({})
 _OF_EACH_EVENT = (("$schema",), ("dt",), ("meta", "dt"), ("meta", "id"), ("meta", "stream"))
-_bound: ContextVar[Mapping[str, Any]] = ContextVar("eplogging_event_fields", default=_EMPTY)
+BOUND: ContextVar[Mapping[str, Any]] = ContextVar("eplogging_event_fields", default=_EMPTY)
 
 
 class BoundFields:
@@ -28,7 +28,7 @@ class BoundFields:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        _bound.reset(self._token)
+        BOUND.reset(self._token)
 
 
 def bind_event_fields(**fields: Any) -> BoundFields:
@@ -61,9 +61,9 @@ def bind_event_fields(**fields: Any) -> BoundFields:
                 f"bind_event_fields: {'.'.join(path)} is each event's own and can not be bound; set it in "
                 "the event"
             )
-    return BoundFields(_bound.set(MappingProxyType(merged(_bound.get(), given))))
+    return BoundFields(BOUND.set(MappingProxyType(merged(BOUND.get(), given))))
 
 
 def bound_event_fields() -> Mapping[str, Any]:
     """The fields bound in the current context; not to be changed."""
-    return _bound.get()
+    return BOUND.get()

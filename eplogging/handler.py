@@ -27,6 +27,7 @@ from .conformance.forking import reset_after_fork
 from .context import bound_event_fields
 from .guard import STATE, is_own_doing
 from .health import Health, health_of
+from .intake import Take, make_intake
 from .items import Deferred, Item, defer
 from .ledger import Ledger
 from .listener import Listener
@@ -112,6 +113,7 @@ class EventPlatformHandler(logging.Handler):
             raise
         self.setFormatter(None)
         self._closed = False
+        self._shorten()
         reset_after_fork(self._forked)
 
     def _configure(self, options: dict[str, Any], sink: Sink | None) -> None:
@@ -155,6 +157,17 @@ class EventPlatformHandler(logging.Handler):
             self._settings.flush_timeout,
             self._spooled if self._sink is self._spooled else None,
         )
+        self._shorten()
+
+    def _shorten(self) -> None:
+        """Has most events handled in C, where nothing asks for more."""
+        self._take: Take | None = None
+        if type(self).emit is EventPlatformHandler.emit and not (
+            self._closed or self._raises or self._is_durable
+        ):
+            self._take = make_intake(
+                self._conformer, self.formatter, self._listener, self._counters, self._budget
+            )
 
     def _forked(self) -> None:
         """In a child process: starts empty, and starts no thread before the child's first event."""
@@ -176,6 +189,7 @@ class EventPlatformHandler(logging.Handler):
                 "no events"
             )
         self.formatter: EventFormatter = fmt or EventFormatter()
+        self._shorten()
 
     def createLock(self) -> None:  # noqa: N802 - logging's name
         """Needs no lock: what `emit` shares between threads is shared without one."""
@@ -183,6 +197,14 @@ class EventPlatformHandler(logging.Handler):
 
     def handle(self, record: logging.LogRecord) -> Any:
         """Emits the record, unless it is eplogging's own doing or a filter stops it. Takes no lock."""
+        take = self._take
+        if take is not None and not self.filters:
+            try:
+                if take(record):
+                    return True
+            except BaseException as error:  # a signal handler may raise any
+                self._interrupted(error, record)
+                return True
         depth = STATE.depth
         if is_own_doing(record.name, depth):
             return False
@@ -194,6 +216,13 @@ class EventPlatformHandler(logging.Handler):
             finally:
                 STATE.depth = depth
         return passed
+
+    def _interrupted(self, error: BaseException, record: logging.LogRecord) -> None:
+        """Sees to an event that the short way did not come to its end with."""
+        if isinstance(error, InterruptedPut):
+            self._pass_on(error.__cause__, record)  # it is queued, and will be counted
+        else:
+            self._not_made(error, record)
 
     def emit(self, record: logging.LogRecord) -> None:
         """Makes an event of a record that carries one, and queues its message.
@@ -224,10 +253,16 @@ class EventPlatformHandler(logging.Handler):
         except InterruptedPut as interrupted:
             self._pass_on(interrupted.__cause__, record)  # its event is queued, and will be counted
         except BaseException as error:  # a signal handler may raise any
-            if event is None:
-                self._counters.accepted.add(1)  # it may have been one
-            self._counters.drop("internal_error" if isinstance(error, Exception) else "interrupted", None)
-            self._pass_on(error, record)
+            self._not_made(error, record, is_accepted=event is not None)
+
+    def _not_made(
+        self, error: BaseException, record: logging.LogRecord, *, is_accepted: bool = False
+    ) -> None:
+        """Counts an event that was not made, or that may have been one."""
+        if not is_accepted:
+            self._counters.accepted.add(1)
+        self._counters.drop("internal_error" if isinstance(error, Exception) else "interrupted", None)
+        self._pass_on(error, record)
 
     def _pass_on(self, error: BaseException | None, record: logging.LogRecord) -> None:
         """Does with what was raised what every handler does."""
@@ -322,6 +357,7 @@ class EventPlatformHandler(logging.Handler):
                 self._listener,
             ) = kept
             self._is_durable = durable
+            self._shorten()
 
     def start(self) -> None:
         """Starts the listener now, for a worker that wants its look-ups done before its first event."""
@@ -374,6 +410,7 @@ class EventPlatformHandler(logging.Handler):
         """
         if not self._closed:
             self._closed = True
+            self._take = None
             waited_in_vain = self._waited_in_vain == self._progress()
             depth, STATE.depth = STATE.depth, STATE.depth + 1
             try:

@@ -15,7 +15,7 @@ from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING
 
 from .awaited import Awaited, InterruptedPut
-from .conformance import Conformer
+from .conformance import Conformer, Message
 from .delivery import Delivery, Rejected
 from .drops import INTERVAL
 from .ending import at_child_end
@@ -35,8 +35,8 @@ _TURN = 500
 _PAUSE = 0.003
 """Seconds between turns under load: a sleeping reader that must be woken costs each caller 6 µs or more."""
 
-_CROWDED = 1000
-_YIELD_EVERY = 256
+CROWDED = 1000
+YIELD_EVERY = 256
 _YIELD = 0.002
 """A thread that logs without pause leaves the listener no GIL: each delivery report must then wait 5 ms
 for it, and a queue would fill up before a healthy broker. So when more than a thousand items are queued,
@@ -87,13 +87,13 @@ class Listener:
         self._now = time.monotonic
         self._sleep = time.sleep
         self._ident, self._is_finalizing = threading.get_ident, sys.is_finalizing
-        self._queue: deque[Item | Flush | Awaited] = deque()
+        self.queue: deque[Item | Flush | Awaited] = deque()
         self._wake: SimpleQueue[None] = SimpleQueue()
         self._sleeping = False
         self._spooled = spooled
         self._delivery = Delivery(conformer, sink, ledger, rejected, self.wake, spooled)
         self._awaited: list[Awaited] = []
-        self._flushes = Flushes(self._delivery, ledger, self._queue.append)
+        self._flushes = Flushes(self._delivery, ledger, self.queue.append)
         self._thread: threading.Thread | None = None
         self._starting = threading.Lock()
         self._deadline: float | None = None
@@ -106,11 +106,19 @@ class Listener:
 
         Takes no lock, and waits only where callers outrun the listener: one call in 256 then, for 2 ms.
         """
-        self._queue.append(item)
+        self.queue.append(item)
+        self.attend()
+
+    def attend(self) -> None:
+        """What is to be done once an item is queued.
+
+        Raises:
+            InterruptedPut: something was raised meanwhile.
+        """
         try:
             self._attend()
-            waiting = len(self._queue)
-            if waiting > _CROWDED and waiting % _YIELD_EVERY == 0:
+            waiting = len(self.queue)
+            if waiting > CROWDED and waiting % YIELD_EVERY == 0:
                 self._sleep(_YIELD)
         except BaseException as error:  # of a signal handler, say
             raise InterruptedPut from error
@@ -129,7 +137,7 @@ class Listener:
             InterruptedPut: it is queued, and something was raised while this waited.
         """
         awaited = Awaited(item)
-        self._queue.append(awaited)
+        self.queue.append(awaited)
         try:
             self._attend()
             return awaited.wait(timeout, lambda: self._has_no_thread)  # close() sees to it then
@@ -208,7 +216,7 @@ class Listener:
             if self._counters.pending.value + self._counters.spooled.value == 0:
                 return True
             self.start(wait=min(timeout, 1.0))
-        self._queue.append(request)
+        self.queue.append(request)
         self.wake()
         while not request.done.is_set() and self.is_alive:
             remaining = request.deadline - self._now()
@@ -303,20 +311,22 @@ class Listener:
             if self._awaited and not (self._spooled is not None and self._spooled.owes):
                 self._release()
         if self._flushes:
-            self._guarded(lambda: self._delivery.flush(_HURRY if self._queue else _WAITING_PAUSE))
+            self._guarded(lambda: self._delivery.flush(_HURRY if self.queue else _WAITING_PAUSE))
             self._flushes.look()
             moved = True  # and be back soon
         return moved
 
     def _take(self) -> bool:
         """Handles one turn's share of the queue; whether there was anything."""
-        popleft, take = self._queue.popleft, self._delivery.take
+        popleft, take = self.queue.popleft, self._delivery.take
         for taken in range(_TURN):
             try:
                 item = popleft()
             except IndexError:
                 return taken > 0
-            if isinstance(item, Flush):
+            if type(item) is Message:
+                take(item)
+            elif isinstance(item, Flush):
                 self._flushes.add(item)
             elif isinstance(item, Awaited):
                 self._awaited.append(item)
@@ -336,7 +346,7 @@ class Listener:
         """Lets other threads run between two turns, without being woken by each event."""
         if self._spooled is not None and self._spooled.is_durable:
             self._pause()  # callers wait, so they leave it the GIL
-        elif len(self._queue) < _TURN or self._delivery.is_congested:
+        elif len(self.queue) < _TURN or self._delivery.is_congested:
             self._sleep(_PAUSE)
 
     def _pause(self) -> None:
@@ -344,7 +354,7 @@ class Listener:
         waiting = self._counters.pending.value + self._counters.spooled.value > 0
         self._sleeping = True
         try:
-            if not self._queue:
+            if not self.queue:
                 self._wake.get(timeout=_WAITING_PAUSE if waiting else _IDLE_PAUSE)
         except Empty:
             pass
@@ -356,7 +366,7 @@ class Listener:
         deadline -= min(self.keeping_time, max(0.0, (deadline - self._now()) / 2))
         while self._now() < deadline:
             self._guarded(self._turn)
-            if not self._queue and not self._delivery.is_waiting:
+            if not self.queue and not self._delivery.is_waiting:
                 break
             self._sleep(_PAUSE)
         while (left := deadline - self._now()) > 0:
@@ -375,7 +385,7 @@ class Listener:
         """What is queued still."""
         while True:
             try:
-                item = self._queue.popleft()
+                item = self.queue.popleft()
             except IndexError:
                 return
             if isinstance(item, Flush):

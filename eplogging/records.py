@@ -10,6 +10,7 @@ from typing import Any
 from pythonjsonlogger.json import JsonFormatter
 
 from .conformance import ConfigurationError, MessageTooLargeError, NotJSONError
+from .conformance.accelerated import selected
 from .conformance.conversions import as_dict, class_name
 from .conformance.fields import with_written_instants
 from .conformance.jsondata import key, plain
@@ -129,8 +130,8 @@ class EventFormatter(JsonFormatter):
         self._renamed = {name: tuple(renamed[name].split(".")) for name in renamed}
         for name, path in self._renamed.items():
             _check_path(name, path, static_fields)
-        self._is_field = _FieldNames(self.reserved_attrs | FRAMEWORK_ATTRS | set(ignored_attrs))
-        self._adds = bool(self._required_fields or self.static_fields)
+        self.is_field = _FieldNames(self.reserved_attrs | FRAMEWORK_ATTRS | set(ignored_attrs))
+        self.adds = bool(self._required_fields or self.static_fields)
         self._ordinary = JsonFormatter(
             fmt, datefmt, style, validate, rename_fields=rename_fields, static_fields=static_fields, **options
         )
@@ -141,8 +142,13 @@ class EventFormatter(JsonFormatter):
         Called from any thread, without a lock. Neither the record nor what it refers to is changed;
         the event may share parts with the record.
         """
-        event = self._carried(record)
-        if not self._adds:
+        attributes = record.__dict__
+        event = None
+        if selected is not None and "$schema" in attributes:
+            event = selected(attributes, self.is_field)
+        if event is None:
+            event = self._carried(record)
+        if not self.adds:
             return event
         if event is None:
             if "$schema" not in self.static_fields:
@@ -171,7 +177,7 @@ class EventFormatter(JsonFormatter):
         return message if issubclass(type(message), dict) and _names_schema(message) else None
 
     def _side_by_side(self, record: logging.LogRecord) -> Event:
-        is_field = self._is_field
+        is_field = self.is_field
         return {name: value for name, value in record.__dict__.items() if is_field[name]}
 
     def _ordinary_fields(self, record: logging.LogRecord) -> Event:

@@ -14,6 +14,7 @@ from importlib.util import find_spec
 from typing import Any, Literal
 
 from . import fields, jsondata
+from .accelerated import make_warm_path
 from .conversions import as_dict, class_name
 from .errors import (
     ConfigurationError,
@@ -113,6 +114,12 @@ class Conformer:
         # Imported here, and not by the first look-up: an interpreter that ends in the midst of it is aborted.
         self.conforms_fast = validator != "jsonschema" and _imports_fast()
         """Whether most events take microseconds, so that a caller's own thread may well conform them."""
+        self.warm = (
+            make_warm_path(self._schemas, self._streams, self._dt_path, max_message_bytes, _MAX_AHEAD)
+            if self.conforms_fast
+            else None
+        )
+        """`conform` for what is known and has no fault, in C; None where it was not built."""
 
     def conform(
         self,
@@ -141,6 +148,10 @@ class Conformer:
             UnavailableError: a look-up got no answer, or (`NotCachedError`) is needed and not allowed.
             ValueError: `event_time` names no instant.
         """
+        if self.warm is not None and event_id is None and (cached_only or not self._streams.has_old_answer()):
+            message = self.warm(event, event_time, bound, False)
+            if message is not None:
+                return message
         if type(event) is not dict:
             event = _object(event)
         schema_uri, stream_name = identify(event)
@@ -168,14 +179,14 @@ class Conformer:
 
     def _validated(self, filled: fields.Filled, schema: Schema) -> tuple[dict[str, Any], bytes, Writer]:
         """The event with its schema's defaults, valid, beside its bytes and what writes parts of it."""
-        event, compiled = filled.event, schema.compiled
-        if compiled.vouches is not None and filled.has_real_instants:  # the short way
+        event = filled.event
+        if schema.vouches is not None and filled.has_real_instants:  # the short way
             try:
-                if compiled.fill_defaults is not None:
-                    event = compiled.fill_defaults(event)
+                if schema.fill_defaults is not None:
+                    event = schema.fill_defaults(event)
                 # Written first, as that bounds the depth that the validator walks through; and both in one go
                 # within C, so that no other thread changes the event in between.
-                value, is_good = map(_call, (fast_writer, compiled.vouches), (event, event))
+                value, is_good = map(_call, (fast_writer, schema.vouches), (event, event))
                 if is_good:
                     return event, value, fast_writer
                 if len(value) > _WORDIER * self._max_message_bytes:
@@ -199,9 +210,9 @@ class Conformer:
     def _completed(self, event: Mapping[str, Any], schema: Schema) -> dict[str, Any]:
         """A plain copy of the event, with its schema's defaults."""
         copy: dict[str, Any] = jsondata.plain(event, self._max_message_bytes)
-        if schema.compiled.fill_defaults is None:
+        if schema.fill_defaults is None:
             return copy
-        filled = schema.compiled.fill_defaults(copy)
+        filled = schema.fill_defaults(copy)
         if filled is not copy:
             jsondata.refuse_depth(filled)  # each default can be sent by itself
         return filled

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -20,9 +19,8 @@ from .jsondata import Path, members
 Declares = Callable[[tuple[str, ...]], bool]
 
 
-@dataclass(frozen=True)
-class FieldRules:
-    """Which fields one schema has or allows; worked out once per schema.
+class FieldRules(NamedTuple):
+    """Which fields one schema has or allows; worked out once per schema. What is in C reads it by position.
 
     Attributes:
         dt: whether `dt` may be set.
@@ -45,18 +43,18 @@ _VERSION, _VARIANT = 14, 19
 
 _DIGITS = tuple(place for place in range(_LENGTH) if place not in _DASHES)
 _VARIANTS = bytes.maketrans(b"0123456789abcdef", b"89ab" * 4)
-_ids: list[str] = []
+ids: list[str] = []
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_ids.clear)  # else parent and child would give the same ids
+    os.register_at_fork(after_in_child=ids.clear)  # else parent and child would give the same ids
 
 
 def new_id() -> str:
     """A random UUID (version 4) as text; safe from any thread without a lock."""
     try:
-        return _ids.pop()
+        return ids.pop()
     except IndexError:
         first, *others = _new_ids()
-        _ids.extend(others)
+        ids.extend(others)
         return first
 
 
@@ -134,7 +132,7 @@ def fill(
         happened = now if event_time is None else instants.to_milliseconds(event_time)
         event["dt"] = written if written and happened == now else instants.isoformat(happened)
     if bound:
-        _merge(event, bound, (), rules.declares)
+        merge(event, bound, (), rules.declares)
     return _new(Filled, (event, now, meta_dt, real))
 
 
@@ -168,7 +166,7 @@ def _given(instant: Any, path: str) -> tuple[Any, int | None, bool]:
         return instant, None, False
 
 
-def _merge(
+def merge(
     target: dict[str, Any], bound: Mapping[str, Any], path: tuple[str, ...], declares: Declares
 ) -> None:
     """Sets bound fields that the schema declares; what the event says is never overwritten."""
@@ -176,7 +174,7 @@ def _merge(
         here = (*path, name)
         if type(value) is dict and issubclass(type(own := target.get(name, {})), dict):
             inner = members(own)
-            _merge(inner, value, here, declares)
+            merge(inner, value, here, declares)
             if inner:
                 target[name] = inner
         elif name not in target and declares(here):

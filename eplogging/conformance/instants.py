@@ -21,9 +21,13 @@ _MAX_SECONDS = 64
 _EARLIEST, _LATEST = -62_135_596_800, 253_402_300_799
 
 
+clock = time.time
+"""Seconds since the epoch."""
+
+
 def now() -> int:
     """Milliseconds since the epoch."""
-    return int(time.time() * 1000)
+    return int(clock() * 1000)
 
 
 def to_milliseconds(instant: datetime | float) -> int:

@@ -13,9 +13,8 @@ import re
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
 from .allowance import Allowance
@@ -63,19 +62,22 @@ _LINK = re.compile(_NAME, re.ASCII)
 _MAX_URI = 512
 
 
-@dataclass(frozen=True)
-class Schema:
-    """A schema that events are judged by.
+class Schema(NamedTuple):
+    """A schema that events are judged by; what is in C reads it by position.
 
     Attributes:
-        compiled: the validator, the defaults and the title.
         title: the schema's `title`.
         rules: which fields a producer may set in events of this schema.
+        vouches: see `CompiledSchema`.
+        fill_defaults: likewise.
+        compiled: the whole of it.
     """
 
-    compiled: CompiledSchema
     title: str
     rules: FieldRules
+    vouches: Callable[[Any], bool] | None
+    fill_defaults: Callable[[dict[str, Any]], dict[str, Any]] | None
+    compiled: CompiledSchema
 
 
 class _Repository:
@@ -191,7 +193,7 @@ class Schemas:
         self._allow_insecure = allow_insecure
         self._opted_in = frozenset(opted_in)
         self._implementation = implementation
-        self._schemas: dict[str, Schema] = {}
+        self.known: dict[str, Schema] = {}
         self._nowhere = Allowance(_MAX_NOWHERE, 60.0)
         self._refused: dict[str, tuple[float, Callable[[], RejectedError]]] = {}
         self._documents: dict[str, Any] = {}
@@ -214,7 +216,7 @@ class Schemas:
             SchemaUnavailableError: a repository that may have it could not be asked.
             NotCachedError: it was not looked up yet, and `cached_only` is set.
         """
-        schema = self._schemas.get(uri)
+        schema = self.known.get(uri)
         if schema is not None:
             return schema
         self._raise_refused(uri)
@@ -230,7 +232,7 @@ class Schemas:
         with self._locks.setdefault(uri, threading.RLock()):
             try:
                 self._raise_refused(uri)
-                return self._schemas.get(uri) or self._look_up(uri)
+                return self.known.get(uri) or self._look_up(uri)
             finally:
                 self._locks.pop(uri, None)
 
@@ -279,7 +281,7 @@ class Schemas:
             until = now + _NOT_FOUND_TTL * random.uniform(0.8, 1.2)  # nosec B311
             self._refused[uri] = (until, lambda: kind(text, schema_uri=uri))
             raise
-        self._schemas[uri] = schema
+        self.known[uri] = schema
         return schema
 
     def _compile(self, uri: str, document: Any, referred: _Referred) -> Schema:
@@ -298,7 +300,7 @@ class Schemas:
             meta_id=compiled.allows(("meta", "id")),
             declares=compiled.declares,
         )
-        return Schema(compiled, compiled.title, rules)
+        return Schema(compiled.title, rules, compiled.vouches, compiled.fill_defaults, compiled)
 
     def _referred(self, uri: str) -> Mapping[str, Any]:
         """A schema that another one refers to; only URIs within the schema repositories lead anywhere."""

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from .backtracking import cost_of
 from .errors import RejectedError, StreamConfigError, TopicError
@@ -24,9 +23,8 @@ _MAX_TRIES = 1_000_000
 _REGEX = re.compile(r"/(?P<pattern>.*)/(?P<flags>[imsux]*)", re.DOTALL)
 
 
-@dataclass(frozen=True)
-class Stream:
-    """What a stream's config says, worked out for one stream name.
+class Stream(NamedTuple):
+    """What a stream's config says, worked out for one stream name; what is in C reads it by position.
 
     Attributes:
         name: the stream's name.

@@ -233,7 +233,7 @@ class Streams:
             StreamConfigUnavailableError: a source that may declare it never answered.
             NotCachedError: a source must be asked first, and `cached_only` is set.
         """
-        if not cached_only and self._has_old_answer():
+        if not cached_only and self.has_old_answer():
             self.refresh()
         stream = self._resolved.get(name)
         if stream is None:
@@ -243,7 +243,8 @@ class Streams:
             raise kind(text, stream=name)
         return stream
 
-    def _has_old_answer(self) -> bool:
+    def has_old_answer(self) -> bool:
+        """Whether a source's answer serves whose time to live is over."""
         return any(source.answer is not None and self._is_due(source, self._ttl) for source in self._sources)
 
     def refresh_due(self) -> bool:

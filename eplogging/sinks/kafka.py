@@ -11,7 +11,6 @@ import threading
 import time
 from collections import deque
 from collections.abc import Mapping
-from functools import partial
 from operator import itemgetter
 from typing import Any
 
@@ -25,6 +24,7 @@ from ..reports import KafkaLog, described
 from .base import Outcomes, SinkFull
 from .kafkaconfiguration import check_configuration, complete
 from .kafkaerrors import PASSING, refusal
+from .tally import Tally
 
 _PURGE_TIME, _FREE_TIME = 0.25, 0.1
 """Seconds at most in which librdkafka gives back what it holds, and in which it is freed; both take
@@ -98,10 +98,9 @@ class KafkaSink:
         self._forget()
 
     def _forget(self) -> None:
-        # Messages taken, those of them whose outcome was told, and what is left of those before a barrier.
-        self._taken = self._ended = self._barrier = self._left_before = 0
-        self._count = self._size = 0
-        self._marks: list[Any] = []
+        # Messages taken, and those of them whose outcome was told.
+        self._taken = self._ended = 0
+        self._tally = Tally(self._not_delivered)
         self._given_up: list[tuple[int, Message, Any]] = []
         self._again: deque[tuple[int, Message, Any]] = deque()
         self._is_fatal = self._replacing = False
@@ -156,7 +155,7 @@ class KafkaSink:
                 value,
                 key,
                 timestamp=timestamp,
-                on_delivery=partial(self._reported, number, mark, stream),
+                on_delivery=self._tally.report(number, mark, stream, len(value) + len(key or b"")),
             )
         except BufferError:
             raise SinkFull from None
@@ -170,18 +169,10 @@ class KafkaSink:
             self._end(number)
             self._outcomes.failed(message, self._secrets.hide(str(wrong)), mark)
 
-    def _reported(
-        self, number: int, mark: Any, stream: str, error: KafkaError | None, reported: KafkaMessage
+    def _not_delivered(
+        self, number: int, mark: Any, stream: str, error: KafkaError, reported: KafkaMessage
     ) -> None:
-        """Called for each message, so it only adds up; `_settle` hands the sums over."""
-        if error is None:
-            self._count += 1
-            self._size += len(reported) + len(reported.key() or b"")
-            if number < self._barrier:
-                self._left_before -= 1
-            if mark is not None:
-                self._marks.append(mark)
-            return
+        """Called within `poll` and `flush`, for each message that librdkafka gives up."""
         key, value, timestamp = reported.key(), reported.value() or b"", reported.timestamp()[1]
         message = Message(reported.topic() or "", key, value, timestamp, stream)
         if error.code() in PASSING:
@@ -192,8 +183,8 @@ class KafkaSink:
 
     def _end(self, number: int) -> None:
         self._ended += 1
-        if number < self._barrier:
-            self._left_before -= 1
+        if number < self._tally.barrier:
+            self._tally.left_before -= 1
 
     def _refuse(self, number: int, message: Message, error: KafkaError, mark: Any) -> None:
         assert self._outcomes is not None
@@ -202,10 +193,8 @@ class KafkaSink:
         self._outcomes.refused(message, refusal(error), text, mark)
 
     def _settle(self) -> None:
-        if self._count and self._outcomes is not None:
-            delivered, size, marks = self._count, self._size, self._marks
-            self._count = self._size = 0
-            self._marks = []
+        if self._tally.count and self._outcomes is not None:
+            delivered, size, marks = self._tally.take()
             self._pause = _FIRST_PAUSE
             self._ended += delivered
             self._outcomes.delivered(delivered, size, marks)
@@ -280,12 +269,12 @@ class KafkaSink:
     def barrier(self) -> object:
         """Stands for everything taken until now."""
         self._settle()
-        self._barrier, self._left_before = self._taken, self._taken - self._ended
-        return self._barrier
+        self._tally.barrier, self._tally.left_before = self._taken, self._taken - self._ended
+        return self._tally.barrier
 
     def is_past(self, barrier: Any) -> bool:
         """Whether everything is acknowledged or refused that was taken before the last barrier."""
-        return self._left_before <= 0
+        return self._tally.left_before <= 0
 
     def close(self) -> list[tuple[Message, Any]]:
         """Purges what is not acknowledged, and returns it."""
@@ -309,7 +298,7 @@ class KafkaSink:
     @property
     def _unreported(self) -> int:
         """Messages that librdkafka has."""
-        return self._taken - self._ended - self._count - len(self._given_up) - len(self._again)
+        return self._taken - self._ended - self._tally.count - len(self._given_up) - len(self._again)
 
     def forked(self) -> None:
         """Keeps the parent's producer from being used or freed."""

@@ -57,7 +57,7 @@ def test_only_an_event_formatter_is_taken() -> None:
         assert app.stats.delivered == 1
 
 
-@pytest.mark.parametrize("where", ["formatter", "conformer"])
+@pytest.mark.parametrize("where", ["formatter", "conformer", "intake"])
 def test_an_error_of_our_own_is_counted_and_never_raised(
     where: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -68,9 +68,10 @@ def test_an_error_of_our_own_is_counted_and_never_raised(
     with application(sink=sink, **keywords()) as app:
         app.logger.info("first", extra=basic(0))
         assert app.handler.flush()
+        monkeypatch.setattr(app.handler, "_take", broken if where == "intake" else None)
         if where == "formatter":
             monkeypatch.setattr(EventFormatter, "event", broken)
-        else:
+        elif where == "conformer":
             monkeypatch.setattr(Conformer, "conform", broken)
         app.logger.info("x", extra=basic(1))
         assert app.handler.flush()
@@ -135,7 +136,7 @@ def test_start_looks_up_before_the_first_event() -> None:
     with application(sink=MemorySink(), schema_precache_uris=["/sample/basic/1.0.0"], **keywords()) as app:
         app.handler.start()
         conformer = app.handler._conformer
-        wait_until(lambda: "/sample/basic/1.0.0" in conformer._schemas._schemas, "the schema is there")
+        wait_until(lambda: "/sample/basic/1.0.0" in conformer._schemas.known, "the schema is there")
 
 
 def test_repr() -> None:

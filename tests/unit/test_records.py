@@ -278,4 +278,4 @@ def test_names_are_remembered_within_bounds() -> None:
     for number in range(3_000):
         event = formatter.event(record("x", **EVENT, **{f"k{number}": 1, f"_k{number}": 1}))
         assert event == {**EVENT, f"k{number}": 1}
-    assert len(formatter._is_field) <= 1_000
+    assert len(formatter.is_field) <= 1_000

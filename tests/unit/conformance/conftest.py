@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from eplogging.conformance import Conformer, fields, instants, schemas, streams
-from tests.unit.conformance.world import NEW_ID, NOW, REPOSITORY, STREAMS
+from eplogging.conformance import Conformer, schemas, streams
+from tests.unit.conformance.world import REPOSITORY, STREAMS, stand_still
 
 
 @pytest.fixture
@@ -40,8 +40,7 @@ def thread_switches() -> Iterator[None]:
 @pytest.fixture
 def still(monkeypatch: pytest.MonkeyPatch) -> None:
     """The clock stands, and every new id is the same."""
-    monkeypatch.setattr(instants, "now", lambda: NOW)
-    monkeypatch.setattr(fields, "new_id", lambda: NEW_ID)
+    stand_still(monkeypatch)
 
 
 class Clock:

@@ -20,9 +20,9 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from eplogging.conformance import Conformer, Message, RejectedError, ValidationError, fields, instants
+from eplogging.conformance import Conformer, Message, RejectedError, ValidationError
 from eplogging.conformance.jsondata import plain, stringify
-from tests.unit.conformance.world import NEW_ID, NOW, REPOSITORY, STREAMS, both_validators, needs_fast
+from tests.unit.conformance.world import REPOSITORY, STREAMS, both_validators, needs_fast, stand_still
 
 URIS = [
     f"/test/{name}/1.0.0" for name in ("event", "strict", "defaults", "legacy", "referring", "broken", "none")
@@ -130,19 +130,24 @@ def shape(value: Any) -> Any:
 @pytest.fixture(scope="module", autouse=True)
 def _still() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(instants, "now", lambda: NOW)
-        patch.setattr(fields, "new_id", lambda: NEW_ID)
+        stand_still(patch)
         yield
 
 
+WITHOUT_C = "without C"
 CONFORMERS: dict[str | None, Conformer] = {}
 
 
 def conform(validator: str | None, event: Any) -> Message | RejectedError:
     if validator not in CONFORMERS:
         CONFORMERS[validator] = Conformer(
-            [REPOSITORY], STREAMS, schema_file_extension=".yaml", validator=validator  # type: ignore[arg-type]
-        )  # fmt: skip
+            [REPOSITORY],
+            STREAMS,
+            schema_file_extension=".yaml",
+            validator=None if validator == WITHOUT_C else validator,  # type: ignore[arg-type]
+        )
+        if validator == WITHOUT_C:
+            CONFORMERS[validator].warm = None
     before = shape(event)
     try:
         return CONFORMERS[validator].conform(event)
@@ -197,8 +202,9 @@ def test_events_of_anything(validator: str, event: Any) -> None:
 @given(event=events(json_like) | events(anything))
 def test_the_short_and_the_careful_way_come_to_the_same(event: Any) -> None:
     short, careful = conform(None, event), conform("jsonschema", event)
+    python = conform(WITHOUT_C, event)
     if isinstance(careful, Message) or isinstance(short, Message):
-        assert short == careful
+        assert short == careful == python
     else:
         assert (type(short), str(short)) == (type(careful), str(careful))
         assert isinstance(short, ValidationError) is bool(short.violations)

@@ -128,7 +128,7 @@ def test_what_is_remembered_of_unknown_schemas_is_bounded(tmp_path: Path, clock:
         clock.now += 1
         with pytest.raises(SchemaNotFoundError):
             schemas.get(f"/x/{number}.0.0")
-    held = (schemas._refused, schemas._documents, schemas._schemas, schemas._locks, schemas._fetching)
+    held = (schemas._refused, schemas._documents, schemas.known, schemas._locks, schemas._fetching)
     assert sum(map(len, held)) <= 1000
 
 
@@ -367,7 +367,7 @@ def test_all_that_a_schema_refers_to_is_bounded_in_time(
 
     monkeypatch.setattr(schemas, "_read", slowly)
     tries = 0
-    while not schemas._schemas and tries < 5:
+    while not schemas.known and tries < 5:
         tries += 1
         before = len(asked)
         try:

@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from eplogging.conformance import fields, instants
+
 HERE = Path(__file__).parent
 VECTORS = HERE / "vectors"
 REPOSITORY = VECTORS / "repository"
@@ -49,3 +51,10 @@ def write(directory: Path, uri: str, content: Any) -> Path:
 def event(schema: str = "/test/event/1.0.0", stream: str = "test.event", **fields: Any) -> dict[str, Any]:
     """A small event."""
     return {"$schema": schema, "meta": {"stream": stream}, **fields}
+
+
+def stand_still(patch: pytest.MonkeyPatch) -> None:
+    """For conformers that are made from now on: in C they keep what they are given here."""
+    patch.setattr(instants, "clock", lambda: (NOW + 0.5) / 1000)
+    patch.setattr(fields, "ids", [])
+    patch.setattr(fields, "new_id", lambda: NEW_ID)

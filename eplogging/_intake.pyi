@@ -1,0 +1,26 @@
+from collections.abc import Callable, Mapping
+from contextvars import ContextVar
+from logging import LogRecord
+from typing import Any
+
+class Intake:
+    def __new__(
+        cls,
+        *,
+        selected: Callable[[dict[str, Any], dict[str, bool]], dict[str, Any] | None],
+        conform: Callable[..., tuple[Any, ...] | None],
+        wanted: dict[str, bool],
+        state: object,
+        bound: ContextVar[Mapping[str, Any]],
+        listener: object,
+        queue: object,
+        accepted: Callable[[int, int], int],
+        pending: Callable[[int, int], int],
+        pending_bytes: Callable[[int, int], int],
+        most_messages: int,
+        most_bytes: int,
+        overhead: int,
+        crowded: int,
+        yield_every: int,
+    ) -> Intake: ...
+    def take(self, record: LogRecord, /) -> bool: ...

@@ -1,0 +1,30 @@
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+from .message import Message
+
+class WarmPath:
+    def __new__(
+        cls,
+        *,
+        schemas: dict[str, Any],
+        streams: Any,
+        message: type[Message],
+        dumps: Callable[..., bytes],
+        option: int,
+        clock: Callable[[], float],
+        ids: list[str],
+        new_id: Callable[[], str],
+        isoformat: Callable[[int], str],
+        parse: Callable[[str], int],
+        merge: Callable[..., None],
+        instant_at: Callable[[Mapping[str, Any]], int | None] | None,
+        most_bytes: int,
+        most_ahead: int,
+    ) -> WarmPath: ...
+    def conform(
+        self, event: Any, event_time: datetime | float | None, bound: Mapping[str, Any] | None, own: bool, /
+    ) -> Message | None: ...
+
+def selected(items: dict[str, Any], wanted: dict[str, bool], /) -> dict[str, Any] | None: ...

@@ -1,0 +1,195 @@
+"""The shortest way into the queue, in C: which records take it, and that the others lose nothing by it."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from eplogging import EventFormatter, EventPlatformHandler, bind_event_fields
+from eplogging.guard import STATE
+from eplogging.intake import Intake
+from eplogging.listener import Listener
+from eplogging.sinks import MemorySink
+from tests.support.application import Application, application, assert_balanced, basic, keywords, page
+from tests.support.sinks import HeldSink
+
+pytestmark = pytest.mark.skipif(Intake is None, reason="what is written in C was not built, or is left out")
+
+
+def record(message: Any = "x", name: str = "application", **extra: Any) -> logging.LogRecord:
+    return logging.getLogger(name).makeRecord(name, 20, __file__, 7, message, (), None, extra=extra)
+
+
+@pytest.fixture
+def app() -> Iterator[Application]:
+    """One that has sent an event, so that all is known that the next ones need."""
+    with application(sink=MemorySink(), **keywords()) as app:
+        app.logger.info("x", extra=basic(0))
+        app.logger.info("x", extra=page())
+        assert app.handler.flush()
+        yield app
+
+
+def takes(app: Application, record: logging.LogRecord) -> bool:
+    take = app.handler._take
+    assert take is not None
+    return take(record)
+
+
+def sent(app: Application) -> list[dict[str, Any]]:
+    assert app.handler.flush()
+    sink = app.handler._sink
+    assert isinstance(sink, MemorySink)
+    return [json.loads(message.value) for message in sink.messages][2:]
+
+
+@pytest.mark.parametrize(
+    "given",
+    [record(**basic(1)), record(event=basic(1)), record(**page())],
+    ids=["side by side", "whole", "with a key"],
+)
+def test_records_that_take_it(given: logging.LogRecord, app: Application) -> None:
+    before = app.stats
+    attributes = dict(vars(given))
+    assert takes(app, given) is True
+    assert app.stats.accepted == before.accepted + 1
+    assert vars(given) == attributes
+    [event] = sent(app)
+    assert event["meta"]["stream"] in ("sample.basic", "sample.page")
+    assert_balanced(app.stats)
+
+
+@pytest.mark.parametrize("given", [record(), record("%s", other=7), record(stream="x")])
+def test_records_that_carry_no_event_are_done_with(given: logging.LogRecord, app: Application) -> None:
+    before = app.stats
+    assert takes(app, given) is True
+    assert app.stats == before
+
+
+class Odd:
+    """A record of its own kind."""
+
+    __dict__ = property(lambda self: 1 / 0)  # type: ignore[assignment]
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        record(name="eplogging", **basic()),
+        record(name="eplogging.kafka", **basic()),
+        record(name="eplogging-like", **basic()),
+        record(basic()),
+        record(event=None),
+        record(event=[basic()]),
+        record(7),
+        record(**basic(number=1.5)),  # type: ignore[arg-type]
+        record(**basic(stream="sample.unknown")),
+        record(**{**basic(), "$schema": "/sample/basic/9.0.0"}),
+        Odd(),
+    ],
+    ids=lambda given: None,
+)
+def test_records_that_are_python_s(given: Any, app: Application) -> None:
+    before = app.stats
+    assert takes(app, given) is False
+    assert app.stats == before
+
+
+def test_what_is_logged_within_is_python_s(app: Application) -> None:
+    STATE.depth = 1
+    try:
+        assert takes(app, record(**basic())) is False
+    finally:
+        STATE.depth = 0
+
+
+def test_bound_fields_are_set(app: Application) -> None:
+    with bind_event_fields(text="bound"):
+        assert takes(app, record(**basic(1))) is True
+    assert [event["text"] for event in sent(app)] == ["bound"]
+
+
+@pytest.mark.parametrize("limit", [{"queue_size": 3}, {"queue_bytes": 2_500}])
+def test_a_full_queue_is_python_s(limit: dict[str, int]) -> None:
+    with application(sink=HeldSink(), **keywords(flush_timeout=0.1, **limit)) as app:
+        app.logger.info("x", extra=basic(0))
+        app.handler._conformer.look_up(basic())
+        taken = [takes(app, record(**basic(number))) for number in range(20)]
+        assert taken == sorted(taken, reverse=True) and True in taken and False in taken
+        before = app.stats
+        assert takes(app, record(**basic())) is False
+        after = app.stats
+        assert (after.accepted, after.pending) == (before.accepted, before.pending)
+        assert after.pending_bytes == before.pending_bytes
+
+
+def test_an_event_is_not_lost_that_was_queued_when_something_was_raised(
+    app: Application, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A signal handler may raise while a logging call makes way for the listener."""
+
+    def interrupted(self: Listener) -> None:
+        raise KeyboardInterrupt
+
+    assert app.handler.flush()
+    monkeypatch.setattr(Listener, "_attend", interrupted)
+    app.handler._listener._sleeping = True
+    with pytest.raises(KeyboardInterrupt):
+        app.logger.info("x", extra=basic(1))
+    monkeypatch.undo()
+    assert [event["number"] for event in sent(app)] == [1]
+    assert_balanced(app.stats)
+
+
+class Emitting(EventPlatformHandler):
+    """One whose `emit` is its own."""
+
+    emitted = 0
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.emitted += 1
+        super().emit(record)
+
+
+def test_an_emit_of_one_s_own_is_called() -> None:
+    handler = Emitting(sink=MemorySink(), **keywords())
+    assert handler._take is None
+    for _ in range(3):
+        handler.handle(record(**basic()))
+    handler.close()
+    assert (handler.emitted, handler.stats().delivered) == (3, 3)
+
+
+def test_what_asks_for_more_does_not_take_it(app: Application, tmp_path: Any) -> None:
+    app.handler.setFormatter(EventFormatter(static_fields={"text": "static"}))
+    assert app.handler._take is None
+    app.handler.setFormatter(EventFormatter())
+    assert app.handler._take is not None
+    app.handler.close()
+    assert app.handler._take is None
+    for options in ({"on_rejected": "raise"}, {"durable": True, "spool": str(tmp_path)}):
+        handler = EventPlatformHandler(sink=MemorySink(), **keywords(**options))
+        assert handler._take is None
+        handler.close()
+
+
+def test_references_are_given_back(app: Application) -> None:
+    good, bad, none = record(**basic(1)), record(**basic(number=1.5)), record()  # type: ignore[arg-type]
+    meta = vars(good)["meta"]
+    parts = [good, bad, none, meta, vars(good)]
+    before = list(map(sys.getrefcount, parts))
+    for _ in range(100):
+        for one in (good, bad, none):
+            takes(app, one)
+        del one
+    assert list(map(sys.getrefcount, parts)) == before
+
+
+def test_wrong_arguments_are_told() -> None:
+    with pytest.raises(TypeError):
+        Intake()  # type: ignore[call-arg]
