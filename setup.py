@@ -45,7 +45,7 @@ WRITTEN_IN_C = [
     Extension(
         f"eplogging.{name}",
         [f"eplogging/{name.replace('.', '/')}.c"],
-        depends=["eplogging/_names.h", "eplogging/_parts.h", "eplogging/conformance/_filling.h"],
+        depends=[str(path) for path in Path("eplogging").rglob("*.h")],
         extra_compile_args=["-std=gnu11", "-Wall", "-Wextra", "-Wno-missing-field-initializers"],
         optional=True,
     )

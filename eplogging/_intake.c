@@ -20,10 +20,11 @@ static const char *const spelled[NAMES] = {
 };
 
 /* What an Intake is made of, in the order of its arguments. */
-enum part { SELECTED, CONFORM, WANTED, STATE, BOUND, LISTENER, QUEUE, APPEND, ACCEPTED, PENDING, BYTES, ONE, PARTS };
+enum part { SELECTED, CONFORM, WANTED, STATE, BOUND, LISTENER, QUEUE, APPEND, ACCEPTED, PENDING, BYTES, PARTS };
 
 #include "_names.h"
 #include "_parts.h"
+#include "_counter.h"
 
 #define OWN "eplogging"
 #define OWN_LENGTH 9
@@ -117,39 +118,23 @@ message_of(Intake *self, PyObject *event, PyObject *own, PyObject *attributes)
     return message;
 }
 
-/* Moves a counter and returns its new sum; see `metrics.AtomicCounter`. */
-static Py_ssize_t
-add(Intake *self, enum part counter, Py_ssize_t number)
+static long long
+moved(Intake *self, enum part counter, long long number)
 {
-    PyObject *by = PyLong_FromSsize_t(number), *sum = NULL;
-    if (by != NULL) {
-        PyObject *arguments[] = {by, self->parts[ONE]};
-        sum = PyObject_Vectorcall(self->parts[counter], arguments, 2, NULL);
-    }
-    Py_XDECREF(by);
-    Py_ssize_t result = sum == NULL ? -1 : PyLong_AsSsize_t(sum);
-    Py_XDECREF(sum);
-    return result;
+    return counter_move((Counter *)self->parts[counter], number);
 }
 
 /* See `Budget.take`. */
 static int
 take_room(Intake *self, Py_ssize_t size)
 {
-    Py_ssize_t messages = add(self, PENDING, 1);
-    if (messages < 0) {
-        return 0;
-    }
-    if (messages <= self->most_messages) {
-        Py_ssize_t bytes = add(self, BYTES, size);
-        if (bytes >= 0 && bytes <= self->most_bytes) {
+    if (moved(self, PENDING, 1) <= self->most_messages) {
+        if (moved(self, BYTES, size) <= self->most_bytes) {
             return 1;
         }
-        if (bytes >= 0) {
-            add(self, BYTES, -size);
-        }
+        moved(self, BYTES, -size);
     }
-    add(self, PENDING, -1);
+    moved(self, PENDING, -1);
     return 0;
 }
 
@@ -171,12 +156,17 @@ size_of(Intake *self, PyObject *message)
 static int
 queue(Intake *self, PyObject *message)
 {
-    if (!takes_any(self) || PyErr_Occurred() || !take_room(self, size_of(self, message))) {
+    Py_ssize_t size = size_of(self, message);
+    if (!takes_any(self) || PyErr_Occurred() || !take_room(self, size)) {
         return 0;
     }
+    moved(self, ACCEPTED, 1);
     PyObject *appended = PyObject_CallOneArg(self->parts[APPEND], message);
-    if (appended == NULL || add(self, ACCEPTED, 1) < 0) {
-        return -1;
+    if (appended == NULL) {
+        moved(self, ACCEPTED, -1);
+        moved(self, BYTES, -size);
+        moved(self, PENDING, -1);
+        return 0;
     }
     Py_DECREF(appended);
     Py_ssize_t waiting = PyObject_Size(self->parts[QUEUE]);
@@ -229,16 +219,15 @@ make(PyTypeObject *type, PyObject *arguments, PyObject *keywords)
     PyObject *parts[PARTS];
     Py_ssize_t most_messages, most_bytes, overhead, crowded, yield_every;
     if (!PyArg_ParseTupleAndKeywords(
-            arguments, keywords, "OOO!OO!OOOOOnnnnn:Intake", takes, &parts[SELECTED], &parts[CONFORM],
+            arguments, keywords, "OOO!OO!OOO!O!O!nnnnn:Intake", takes, &parts[SELECTED], &parts[CONFORM],
             &PyDict_Type, &parts[WANTED], &parts[STATE], &PyContextVar_Type, &parts[BOUND], &parts[LISTENER],
-            &parts[QUEUE], &parts[ACCEPTED], &parts[PENDING], &parts[BYTES], &most_messages, &most_bytes,
-            &overhead, &crowded, &yield_every)) {
+            &parts[QUEUE], &counter_type, &parts[ACCEPTED], &counter_type, &parts[PENDING], &counter_type,
+            &parts[BYTES], &most_messages, &most_bytes, &overhead, &crowded, &yield_every)) {
         return NULL;
     }
     Intake *self = NULL;
-    parts[ONE] = PyLong_FromLong(1);
     parts[APPEND] = PyObject_GetAttrString(parts[QUEUE], "append");
-    if (parts[ONE] != NULL && parts[APPEND] != NULL && (self = (Intake *)holding(type, parts)) != NULL) {
+    if (parts[APPEND] != NULL && (self = (Intake *)holding(type, parts)) != NULL) {
         self->pid = (long)getpid();
         self->most_messages = most_messages;
         self->most_bytes = most_bytes;
@@ -246,7 +235,6 @@ make(PyTypeObject *type, PyObject *arguments, PyObject *keywords)
         self->crowded = crowded;
         self->yield_every = yield_every;
     }
-    Py_XDECREF(parts[ONE]);
     Py_XDECREF(parts[APPEND]);
     return (PyObject *)self;
 }
@@ -279,5 +267,12 @@ static PyModuleDef module = {
 PyMODINIT_FUNC
 PyInit__intake(void)
 {
-    return intern_names() < 0 ? NULL : module_with(&module, &intake, "Intake");
+    if (intern_names() < 0 || PyType_Ready(&counter_type) < 0) {
+        return NULL;
+    }
+    PyObject *made = module_with(&module, &intake, "Intake");
+    if (made != NULL && PyModule_AddObjectRef(made, "Counter", (PyObject *)&counter_type) < 0) {
+        Py_CLEAR(made);
+    }
+    return made;
 }

@@ -3,6 +3,11 @@ from contextvars import ContextVar
 from logging import LogRecord
 from typing import Any
 
+class Counter:
+    @property
+    def value(self) -> int: ...
+    def add(self, number: int, /) -> int: ...
+
 class Intake:
     def __new__(
         cls,
@@ -14,9 +19,9 @@ class Intake:
         bound: ContextVar[Mapping[str, Any]],
         listener: object,
         queue: object,
-        accepted: Callable[[int, int], int],
-        pending: Callable[[int, int], int],
-        pending_bytes: Callable[[int, int], int],
+        accepted: Counter,
+        pending: Counter,
+        pending_bytes: Counter,
         most_messages: int,
         most_bytes: int,
         overhead: int,

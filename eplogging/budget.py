@@ -20,23 +20,22 @@ class Budget:
     """
 
     def __init__(self, counters: Counters, max_messages: int, max_bytes: int) -> None:
-        # As `AtomicCounter.add`, without a call of Python's.
-        self._messages = counters.pending.move
-        self._bytes = counters.pending_bytes.move
+        self._messages = counters.pending.add
+        self._bytes = counters.pending_bytes.add
         self.max_messages = max_messages
         self.max_bytes = max_bytes
 
     def take(self, size: int) -> bool:
         """Takes room for one message of `size` bytes; False if there is none."""
-        if self._messages(1, 1) > self.max_messages:
-            self._messages(-1, 1)
+        if self._messages(1) > self.max_messages:
+            self._messages(-1)
             return False
-        if self._bytes(size + OVERHEAD, 1) > self.max_bytes:
+        if self._bytes(size + OVERHEAD) > self.max_bytes:
             self.give_back(size)
             return False
         return True
 
     def give_back(self, size: int, count: int = 1) -> None:
         """Gives back what `take` took for one message, or for several of that size together."""
-        self._messages(-count, 1)
-        self._bytes(-size - OVERHEAD * count, 1)
+        self._messages(-count)
+        self._bytes(-size - OVERHEAD * count)

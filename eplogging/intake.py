@@ -17,7 +17,7 @@ from .records import EventFormatter
 try:
     if is_pure:
         raise ImportError
-    from ._intake import Intake
+    from ._intake import Intake as Intake
 except ImportError:
     Intake = None  # type: ignore[assignment,misc]
 
@@ -56,9 +56,9 @@ def make_intake(
         bound=BOUND,
         listener=listener,
         queue=listener.queue,
-        accepted=counters.accepted.move,
-        pending=counters.pending.move,
-        pending_bytes=counters.pending_bytes.move,
+        accepted=counters.accepted,
+        pending=counters.pending,
+        pending_bytes=counters.pending_bytes,
         most_messages=budget.max_messages,
         most_bytes=budget.max_bytes,
         overhead=OVERHEAD,

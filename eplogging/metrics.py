@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from io import BytesIO
 
+from .conformance.accelerated import is_pure
+
 MAX_STREAMS = 1000
 OTHER_STREAMS = "other"
 """Stands for every stream past the first thousand, so that hostile names can not fill the memory."""
@@ -20,28 +22,35 @@ MAX_NAME = 250
 """Characters of a stream's name that are kept: those of a rejected event may be any."""
 
 
-class AtomicCounter:
-    """A sum that any thread may add to without a lock.
+class PythonCounter:
+    """A sum that any thread may add to without a lock; where C was built, `AtomicCounter` is one in C.
 
     `+=` on an attribute loses updates between threads, and a lock on the warm path could deadlock
     with a signal handler that logs. Moving a stream's position is one call into C, which adds and
     returns the sum in one step.
     """
 
-    __slots__ = ("move",)
+    __slots__ = ("_seek",)
 
     def __init__(self) -> None:
-        # Moved by a number from where it is, which is what 1 stands for.
-        self.move = BytesIO().seek
+        self._seek = BytesIO().seek
 
     def add(self, number: int) -> int:
         """Adds a number, negative too, and returns the new sum; the sum never falls below zero."""
-        return self.move(number, 1)
+        return self._seek(number, 1)
 
     @property
     def value(self) -> int:
         """The sum."""
-        return self.move(0, 1)
+        return self._seek(0, 1)
+
+
+try:
+    if is_pure:
+        raise ImportError
+    from ._intake import Counter as AtomicCounter
+except ImportError:
+    AtomicCounter = PythonCounter  # type: ignore[assignment,misc]
 
 
 @dataclass(frozen=True)

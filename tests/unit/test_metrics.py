@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 
-from eplogging.metrics import MAX_STREAMS, OTHER_STREAMS, AtomicCounter, Counters
+import pytest
+
+from eplogging.metrics import MAX_STREAMS, OTHER_STREAMS, AtomicCounter, Counters, PythonCounter
+
+both = pytest.mark.parametrize("kind", [AtomicCounter, PythonCounter], ids=["as it is", "Python"])
 
 
-def test_no_addition_is_lost_between_threads() -> None:
-    counter = AtomicCounter()
+@both
+def test_no_addition_is_lost_between_threads(kind: type[PythonCounter]) -> None:
+    counter = kind()
 
     def add(_: int) -> None:
         for _ in range(20_000):
@@ -20,9 +25,14 @@ def test_no_addition_is_lost_between_threads() -> None:
     assert counter.value == 8 * 20_000 * 2
 
 
-def test_add_returns_the_new_sum() -> None:
-    counter = AtomicCounter()
+@both
+def test_add_returns_the_new_sum(kind: type[PythonCounter]) -> None:
+    counter = kind()
     assert (counter.add(5), counter.add(-2), counter.value) == (5, 3, 3)
+    assert (counter.add(-9), counter.value) == (0, 0)
+    counter.add(3)
+    with pytest.raises(TypeError):
+        counter.add("x")  # type: ignore[arg-type]
     assert counter.add(2**40) == 2**40 + 3
 
 
