@@ -179,6 +179,7 @@ queue(Intake *self, PyObject *message)
     return 1;
 }
 
+/* Whether nothing is left to do: 1, 0 or, where that can not be said of what was raised, -1. */
 static int
 taken(Intake *self, PyObject *attributes)
 {
@@ -192,7 +193,7 @@ taken(Intake *self, PyObject *attributes)
     }
     PyObject *message = message_of(self, event, own, attributes);
     Py_DECREF(event);
-    int done = message == NULL ? 0 : queue(self, message);
+    int done = message == NULL ? (PyErr_Occurred() ? -1 : 0) : queue(self, message);
     Py_XDECREF(message);
     return done;
 }
@@ -203,7 +204,7 @@ take(PyObject *object, PyObject *record)
     PyObject *attributes = attribute(record, DICT);
     int done = attributes == NULL || !PyDict_CheckExact(attributes) ? 0 : taken((Intake *)object, attributes);
     Py_XDECREF(attributes);
-    if (done < 0 || !is_ordinary_error()) {
+    if (done < 0 || (PyErr_Occurred() && !PyErr_ExceptionMatches(PyExc_Exception))) {
         return NULL;
     }
     PyErr_Clear();

@@ -15,13 +15,6 @@ item_of(PyObject *dict, enum name name)
     return PyErr_Occurred() ? NULL : Py_XNewRef(PyDict_GetItemWithError(dict, names[name]));
 }
 
-/* Whether what raised is a judgement: what a signal handler raised is none, nor is a panic in Rust. */
-static int
-is_ordinary_error(void)
-{
-    return !PyErr_Occurred() || PyErr_ExceptionMatches(PyExc_Exception);
-}
-
 static int
 intern_names(void)
 {

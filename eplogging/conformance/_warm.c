@@ -21,7 +21,7 @@ enum stream { NAME, STREAM_TITLE, KEY_FIELDS, TOPIC, ERROR, STREAM_LENGTH };
 enum message { MESSAGE_TOPIC, KEY, VALUE, TIMESTAMP, MESSAGE_STREAM, MESSAGE_LENGTH };
 
 /* What a WarmPath is made of, in the order of its arguments. */
-enum part { SCHEMAS, STREAMS, MESSAGE, DUMPS, OPTION, CLOCK, IDS, NEW_ID, ISOFORMAT, PARSE, MERGE, INSTANT_AT, PARTS };
+enum part { SCHEMAS, STREAMS, MESSAGE, DUMPS, OPTION, CLOCK, IDS, NEW_ID, ISOFORMAT, PARSE, MERGE, INSTANT_AT, JUDGEMENTS, PARTS };
 
 #include "../_names.h"
 #include "../_parts.h"
@@ -218,7 +218,8 @@ static int
 have_one_title(PyObject *schema, PyObject *stream)
 {
     PyObject *has = FIELD(schema, SCHEMA_TITLE), *allowed = FIELD(stream, STREAM_TITLE);
-    return PyUnicode_CheckExact(has) && PyUnicode_CheckExact(allowed) && PyUnicode_Compare(has, allowed) == 0;
+    return has == allowed || (PyUnicode_CheckExact(has) && PyUnicode_CheckExact(allowed)
+                              && PyUnicode_Compare(has, allowed) == 0);
 }
 
 /* The message; or NULL, with an exception or without: then the event is declined.
@@ -266,7 +267,8 @@ conform(PyObject *object, PyObject *const *arguments, Py_ssize_t count)
     if (message != NULL) {
         return message;
     }
-    if (!is_ordinary_error()) {
+    /* What else is raised is no judgement on the event: by a signal handler, say. */
+    if (PyErr_Occurred() && !PyErr_ExceptionMatches(((WarmPath *)object)->parts[JUDGEMENTS])) {
         return NULL;
     }
     PyErr_Clear();
@@ -277,15 +279,16 @@ static PyObject *
 make(PyTypeObject *type, PyObject *arguments, PyObject *keywords)
 {
     static char *takes[] = {"schemas", "streams", "message", "dumps", "option", "clock", "ids", "new_id",
-                            "isoformat", "parse", "merge", "instant_at", "most_bytes", "most_ahead", NULL};
+                            "isoformat", "parse", "merge", "instant_at", "judgements", "most_bytes",
+                            "most_ahead", NULL};
     PyObject *parts[PARTS];
     Py_ssize_t most_bytes;
     long long most_ahead;
     if (!PyArg_ParseTupleAndKeywords(
-            arguments, keywords, "O!OO!OOOO!OOOOOnL:WarmPath", takes, &PyDict_Type, &parts[SCHEMAS],
+            arguments, keywords, "O!OO!OOOO!OOOOOO!nL:WarmPath", takes, &PyDict_Type, &parts[SCHEMAS],
             &parts[STREAMS], &PyType_Type, &parts[MESSAGE], &parts[DUMPS], &parts[OPTION], &parts[CLOCK],
             &PyList_Type, &parts[IDS], &parts[NEW_ID], &parts[ISOFORMAT], &parts[PARSE], &parts[MERGE],
-            &parts[INSTANT_AT], &most_bytes, &most_ahead)) {
+            &parts[INSTANT_AT], &PyTuple_Type, &parts[JUDGEMENTS], &most_bytes, &most_ahead)) {
         return NULL;
     }
     if (!PyType_IsSubtype((PyTypeObject *)parts[MESSAGE], &PyTuple_Type)) {

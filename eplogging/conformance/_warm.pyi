@@ -20,6 +20,7 @@ class WarmPath:
         parse: Callable[[str], int],
         merge: Callable[..., None],
         instant_at: Callable[[Mapping[str, Any]], int | None] | None,
+        judgements: tuple[type[Exception], ...],
         most_bytes: int,
         most_ahead: int,
     ) -> WarmPath: ...

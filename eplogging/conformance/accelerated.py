@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any
 
 from . import fields, instants
+from .errors import ConformanceError
 from .message import OVERHEAD, Message, instant_at
 from .schemas import Schemas
 from .serialization import fast_writer
@@ -66,6 +67,7 @@ def make_warm_path(
         parse=instants.parse,
         merge=fields.merge,
         instant_at=None if dt_path == _META_DT else lambda event: instant_at(event, dt_path),
+        judgements=(ConformanceError, TypeError, ValueError, RecursionError),
         most_bytes=max_message_bytes - OVERHEAD,
         most_ahead=max_ahead,
     ).conform

@@ -314,7 +314,7 @@ def test_shared_parts_count_each_time(validator: str, levels: int, make: Callabl
         conformer.conform(event(free=shared(levels)))
     [large] = conformer.violations(event(free=shared(18)))
     assert (large.path, large.keyword) == ("", "json") and "1,000,000 bytes" in large.message
-    assert time.process_time() - before < 1.5
+    assert time.process_time() - before < 30  # and not for ever
 
 
 @both_validators

@@ -118,7 +118,8 @@ print("nothing")
 """
 
 COMPUTED = """
-import os, threading
+import os, threading, warnings
+warnings.simplefilter("ignore", DeprecationWarning)  # of threads, from 3.12
 from eplogging.conformance.forking import computed_once
 computing, go_on = threading.Event(), threading.Event()
 class Thing:

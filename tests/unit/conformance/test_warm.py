@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from eplogging.conformance import Conformer, fields, instants
+from eplogging.conformance import Conformer, NotJSONError, fields, instants
 from eplogging.conformance.accelerated import PURE_PYTHON, WarmPath, selected
 from eplogging.conformance.message import Message
 from tests.unit.conformance.world import NEW_ID, NOW, NOW_TEXT, event, needs_fast
@@ -174,21 +174,21 @@ def test_ids_are_used_once(make: Callable[..., Conformer], monkeypatch: pytest.M
 
 
 @pytest.mark.parametrize("name", ["clock", "new_id", "parse", "merge", "isoformat"])
-@pytest.mark.parametrize("error", [ZeroDivisionError, KeyboardInterrupt])
+@pytest.mark.parametrize("error", [ValueError, NotJSONError, ZeroDivisionError, KeyboardInterrupt])
 def test_what_is_raised_meanwhile(
     name: str, error: type[BaseException], make: Callable[..., Conformer], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An error makes the event Python's; what a signal handler raises is passed on."""
+    """A judgement makes the event Python's; what else is raised, by a signal handler say, is passed on."""
 
     def raises(*_: Any) -> Any:
-        raise error
+        raise error("x")
 
     monkeypatch.setattr(fields, "ids", [])
     monkeypatch.setattr(fields if hasattr(fields, name) else instants, name, raises)
     conformer = looked_up(make())
     given = event(dt=DT) if name == "parse" else event()
-    if error is KeyboardInterrupt:
-        with pytest.raises(KeyboardInterrupt):
+    if error in (ZeroDivisionError, KeyboardInterrupt):
+        with pytest.raises(error):
             warm(conformer, given, None, {"name": "x"})
     else:
         assert warm(conformer, given, None, {"name": "x"}) is None
