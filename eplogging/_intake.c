@@ -102,6 +102,14 @@ event_of(Intake *self, PyObject *attributes, PyObject **own)
     return is_text ? Py_NewRef(Py_None) : NULL;
 }
 
+/* Whether its key and value, of which the size is taken, stand where `message.Message` has them. */
+static int
+is_message(PyObject *message)
+{
+    return PyTuple_Check(message) && PyTuple_GET_SIZE(message) == 5 && PyBytes_Check(PyTuple_GET_ITEM(message, 2))
+           && (PyTuple_GET_ITEM(message, 1) == Py_None || PyBytes_Check(PyTuple_GET_ITEM(message, 1)));
+}
+
 static PyObject *
 message_of(Intake *self, PyObject *event, PyObject *own, PyObject *attributes)
 {
@@ -113,6 +121,10 @@ message_of(Intake *self, PyObject *event, PyObject *own, PyObject *attributes)
     Py_XDECREF(created);
     Py_XDECREF(bound);
     if (message == Py_None) {
+        Py_CLEAR(message);
+    }
+    if (message != NULL && !is_message(message)) {
+        PyErr_SetString(PyExc_TypeError, "conform gives a message or None");
         Py_CLEAR(message);
     }
     return message;
