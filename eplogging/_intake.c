@@ -2,8 +2,9 @@
    of the time.
 
    It queues the message of a record that carries an event as most do, and counts it. Whatever else comes, it
-   declines, and has changed nothing; the Python code beside it then handles the record from the start. From the
-   first counter to the queue no other thread runs, and no signal handler. */
+   leaves to Python, having changed nothing. From the first counter to the queue no other thread runs, and no
+   signal handler; and it calls Python itself where something is left to do, as nobody could tell whether an event
+   is queued from what a signal handler raises when this returns. */
 
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
@@ -20,7 +21,8 @@ static const char *const spelled[NAMES] = {
 };
 
 /* What an Intake is made of, in the order of its arguments. */
-enum part { SELECTED, CONFORM, WANTED, STATE, BOUND, LISTENER, QUEUE, APPEND, ACCEPTED, PENDING, BYTES, PARTS };
+enum part { SELECTED, CONFORM, WANTED, STATE, BOUND, LISTENER, QUEUE, APPEND, ACCEPTED, PENDING, BYTES,
+            OTHERWISE, RAISED, PARTS };
 
 #include "_names.h"
 #include "_parts.h"
@@ -74,13 +76,13 @@ names_schema(PyObject *event)
 /* See `EventFormatter.event`: the event, or None where there is none, or NULL where Python must look.
    `own`: whether it is nobody else's. */
 static PyObject *
-event_of(Intake *self, PyObject *attributes, PyObject **own)
+event_of(Intake *self, PyObject *attributes, int *own)
 {
     int side_by_side = PyDict_Contains(attributes, names[SCHEMA]);
     if (side_by_side < 0) {
         return NULL;
     }
-    *own = side_by_side ? Py_True : Py_False;
+    *own = side_by_side;
     if (side_by_side) {
         PyObject *arguments[] = {attributes, self->parts[WANTED]};
         PyObject *event = PyObject_Vectorcall(self->parts[SELECTED], arguments, 2, NULL);
@@ -106,16 +108,17 @@ event_of(Intake *self, PyObject *attributes, PyObject **own)
 static int
 is_message(PyObject *message)
 {
-    return PyTuple_Check(message) && PyTuple_GET_SIZE(message) == 5 && PyBytes_Check(PyTuple_GET_ITEM(message, 2))
-           && (PyTuple_GET_ITEM(message, 1) == Py_None || PyBytes_Check(PyTuple_GET_ITEM(message, 1)));
+    return PyTuple_Check(message) && PyTuple_GET_SIZE(message) == MESSAGE_LENGTH
+           && PyBytes_Check(PyTuple_GET_ITEM(message, VALUE))
+           && (PyTuple_GET_ITEM(message, KEY) == Py_None || PyBytes_Check(PyTuple_GET_ITEM(message, KEY)));
 }
 
 static PyObject *
-message_of(Intake *self, PyObject *event, PyObject *own, PyObject *attributes)
+message_of(Intake *self, PyObject *event, int own, PyObject *attributes)
 {
     PyObject *created = item_of(attributes, CREATED), *bound = NULL, *message = NULL;
     if (created != NULL && PyContextVar_Get(self->parts[BOUND], NULL, &bound) == 0 && bound != NULL) {
-        PyObject *arguments[] = {event, created, bound, own};
+        PyObject *arguments[] = {event, created, bound, own ? Py_True : Py_False};
         message = PyObject_Vectorcall(self->parts[CONFORM], arguments, 4, NULL);
     }
     Py_XDECREF(created);
@@ -160,17 +163,19 @@ takes_any(Intake *self)
 static Py_ssize_t
 size_of(Intake *self, PyObject *message)
 {
-    PyObject *key = PyTuple_GET_ITEM(message, 1), *value = PyTuple_GET_ITEM(message, 2);
+    PyObject *key = PyTuple_GET_ITEM(message, KEY), *value = PyTuple_GET_ITEM(message, VALUE);
     return PyBytes_GET_SIZE(value) + (key == Py_None ? 0 : PyBytes_GET_SIZE(key)) + self->overhead;
 }
 
-/* Queues a message; whether it did: 1, 0 or, with an exception, -1. */
-static int
+/* What became of a record. */
+enum outcome { LEFT_TO_PYTHON, QUEUED, NO_EVENT, RAISED_BEFORE };
+
+static enum outcome
 queue(Intake *self, PyObject *message)
 {
     Py_ssize_t size = size_of(self, message);
     if (!takes_any(self) || PyErr_Occurred() || !take_room(self, size)) {
-        return 0;
+        return LEFT_TO_PYTHON;
     }
     moved(self, ACCEPTED, 1);
     PyObject *appended = PyObject_CallOneArg(self->parts[APPEND], message);
@@ -178,70 +183,109 @@ queue(Intake *self, PyObject *message)
         moved(self, ACCEPTED, -1);
         moved(self, BYTES, -size);
         moved(self, PENDING, -1);
-        return 0;
+        return LEFT_TO_PYTHON;
     }
     Py_DECREF(appended);
     Py_ssize_t waiting = PyObject_Size(self->parts[QUEUE]);
     if ((waiting > self->crowded && waiting % self->yield_every == 0)
         || !is(self->parts[LISTENER], SLEEPING, Py_False)) {
-        PyObject *done = PyObject_CallMethodNoArgs(self->parts[LISTENER], names[ATTEND]);
-        Py_XDECREF(done);
-        return done == NULL ? -1 : 1;
+        Py_XDECREF(PyObject_CallMethodNoArgs(self->parts[LISTENER], names[ATTEND]));
     }
-    return 1;
+    return QUEUED;
 }
 
-/* Whether nothing is left to do: 1, 0 or, where that can not be said of what was raised, -1. */
-static int
+static enum outcome
 taken(Intake *self, PyObject *attributes)
 {
     if (may_be_own(PyDict_GetItemWithError(attributes, names[NAME])) || is_within(self)) {
-        return 0;
+        return LEFT_TO_PYTHON;
     }
-    PyObject *own, *event = event_of(self, attributes, &own);
+    int own = 0;
+    PyObject *event = event_of(self, attributes, &own);
     if (event == NULL || event == Py_None) {
         Py_XDECREF(event);
-        return event != NULL;
+        return event == NULL ? LEFT_TO_PYTHON : NO_EVENT;
     }
     PyObject *message = message_of(self, event, own, attributes);
     Py_DECREF(event);
-    int done = message == NULL ? (PyErr_Occurred() ? -1 : 0) : queue(self, message);
-    Py_XDECREF(message);
-    return done;
+    if (message == NULL) {
+        return PyErr_Occurred() ? RAISED_BEFORE : LEFT_TO_PYTHON;
+    }
+    enum outcome outcome = queue(self, message);
+    Py_DECREF(message);
+    return outcome;
+}
+
+/* Takes the exception that was raised. */
+static PyObject *
+raised(void)
+{
+#if PY_VERSION_HEX >= 0x030C0000
+    return PyErr_GetRaisedException();
+#else
+    PyObject *type, *error, *trace;
+    PyErr_Fetch(&type, &error, &trace);
+    PyErr_NormalizeException(&type, &error, &trace);
+    if (trace != NULL) {
+        PyException_SetTraceback(error, trace);
+    }
+    Py_XDECREF(type);
+    Py_XDECREF(trace);
+    return error;
+#endif
 }
 
 static PyObject *
-take(PyObject *object, PyObject *record)
+tell(Intake *self, PyObject *record, int is_queued)
 {
+    PyObject *error = raised();
+    PyObject *done = PyObject_CallFunctionObjArgs(
+        self->parts[RAISED], error, record, is_queued ? Py_True : Py_False, NULL);
+    Py_XDECREF(error);
+    Py_XDECREF(done);
+    return done == NULL ? NULL : Py_NewRef(Py_True);
+}
+
+static PyObject *
+handle(PyObject *object, PyObject *record)
+{
+    Intake *self = (Intake *)object;
     PyObject *attributes = attribute(record, DICT);
-    int done = attributes == NULL || !PyDict_CheckExact(attributes) ? 0 : taken((Intake *)object, attributes);
-    Py_XDECREF(attributes);
-    if (done < 0 || (PyErr_Occurred() && !PyErr_ExceptionMatches(PyExc_Exception))) {
-        return NULL;
+    enum outcome outcome = LEFT_TO_PYTHON;
+    if (attributes != NULL && PyDict_CheckExact(attributes)) {
+        outcome = taken(self, attributes);
     }
-    PyErr_Clear();
-    return PyBool_FromLong(done);
+    Py_XDECREF(attributes);
+    if (outcome == LEFT_TO_PYTHON && (!PyErr_Occurred() || PyErr_ExceptionMatches(PyExc_Exception))) {
+        PyErr_Clear();
+        return PyObject_CallOneArg(self->parts[OTHERWISE], record);
+    }
+    if (PyErr_Occurred()) {
+        return tell(self, record, outcome == QUEUED);
+    }
+    return Py_NewRef(Py_True);
 }
 
 static PyObject *
 make(PyTypeObject *type, PyObject *arguments, PyObject *keywords)
 {
     static char *takes[] = {"selected", "conform", "wanted", "state", "bound", "listener", "queue", "accepted",
-                            "pending", "pending_bytes", "most_messages", "most_bytes", "overhead", "crowded",
-                            "yield_every", NULL};
+                            "pending", "pending_bytes", "otherwise", "raised", "pid", "most_messages",
+                            "most_bytes", "overhead", "crowded", "yield_every", NULL};
     PyObject *parts[PARTS];
+    long pid;
     Py_ssize_t most_messages, most_bytes, overhead, crowded, yield_every;
     if (!PyArg_ParseTupleAndKeywords(
-            arguments, keywords, "OOO!OO!OOO!O!O!nnnnn:Intake", takes, &parts[SELECTED], &parts[CONFORM],
+            arguments, keywords, "OOO!OO!OOO!O!O!OOlnnnnn:Intake", takes, &parts[SELECTED], &parts[CONFORM],
             &PyDict_Type, &parts[WANTED], &parts[STATE], &PyContextVar_Type, &parts[BOUND], &parts[LISTENER],
             &parts[QUEUE], &counter_type, &parts[ACCEPTED], &counter_type, &parts[PENDING], &counter_type,
-            &parts[BYTES], &most_messages, &most_bytes, &overhead, &crowded, &yield_every)) {
+            &parts[BYTES], &parts[OTHERWISE], &parts[RAISED], &pid, &most_messages, &most_bytes, &overhead, &crowded, &yield_every)) {
         return NULL;
     }
     Intake *self = NULL;
     parts[APPEND] = PyObject_GetAttrString(parts[QUEUE], "append");
     if (parts[APPEND] != NULL && (self = (Intake *)holding(type, parts)) != NULL) {
-        self->pid = (long)getpid();
+        self->pid = pid;
         self->most_messages = most_messages;
         self->most_bytes = most_bytes;
         self->overhead = overhead;
@@ -253,7 +297,7 @@ make(PyTypeObject *type, PyObject *arguments, PyObject *keywords)
 }
 
 static PyMethodDef methods[] = {
-    {"take", take, METH_O, "take(record, /)\n--\n\nWhether nothing is left to do with a log record."},
+    {"handle", handle, METH_O, "handle(record, /)\n--\n\nSee `EventPlatformHandler.handle`."},
     {NULL, NULL, 0, NULL},
 };
 

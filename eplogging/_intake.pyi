@@ -22,10 +22,13 @@ class Intake:
         accepted: Counter,
         pending: Counter,
         pending_bytes: Counter,
+        otherwise: Callable[[LogRecord], Any],
+        raised: Callable[[BaseException, LogRecord, bool], None],
+        pid: int,
         most_messages: int,
         most_bytes: int,
         overhead: int,
         crowded: int,
         yield_every: int,
     ) -> Intake: ...
-    def take(self, record: LogRecord, /) -> bool: ...
+    def handle(self, record: LogRecord, /) -> Any: ...

@@ -1,6 +1,9 @@
 /* Names that the types written in C look up; included after `enum name`, which ends with NAMES, and after how
    these are spelled. Each function gives NULL where there is an exception already. */
 
+/* The fields of `message.Message`. */
+enum message { MESSAGE_TOPIC, KEY, VALUE, TIMESTAMP, MESSAGE_STREAM, MESSAGE_LENGTH };
+
 static PyObject *names[NAMES];
 
 static PyObject *

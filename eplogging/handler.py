@@ -27,7 +27,7 @@ from .conformance.forking import reset_after_fork
 from .context import bound_event_fields
 from .guard import STATE, is_own_doing
 from .health import Health, health_of
-from .intake import Take, make_intake
+from .intake import Handle, make_intake
 from .items import Deferred, Item, defer
 from .ledger import Ledger
 from .listener import Listener
@@ -161,13 +161,24 @@ class EventPlatformHandler(logging.Handler):
 
     def _shorten(self) -> None:
         """Has most events handled in C, where nothing asks for more."""
-        self._take: Take | None = None
-        if type(self).emit is EventPlatformHandler.emit and not (
-            self._closed or self._raises or self._is_durable
-        ):
-            self._take = make_intake(
-                self._conformer, self.formatter, self._listener, self._counters, self._budget
+        self._short: Handle | None = None
+        is_own_emit = type(self).emit is EventPlatformHandler.emit and "emit" not in self.__dict__
+        if is_own_emit and not (self._closed or self._raises or self._is_durable):
+            self._short = make_intake(
+                self._conformer,
+                self.formatter,
+                self._listener,
+                self._counters,
+                self._budget,
+                pid=self._pid,
+                otherwise=self._handle,
+                raised=self._raised,
             )
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        super().__setattr__(name, value)
+        if name in ("formatter", "emit") and "_listener" in self.__dict__:
+            self._shorten()
 
     def _forked(self) -> None:
         """In a child process: starts empty, and starts no thread before the child's first event."""
@@ -189,7 +200,6 @@ class EventPlatformHandler(logging.Handler):
                 "no events"
             )
         self.formatter: EventFormatter = fmt or EventFormatter()
-        self._shorten()
 
     def createLock(self) -> None:  # noqa: N802 - logging's name
         """Needs no lock: what `emit` shares between threads is shared without one."""
@@ -197,14 +207,10 @@ class EventPlatformHandler(logging.Handler):
 
     def handle(self, record: logging.LogRecord) -> Any:
         """Emits the record, unless it is eplogging's own doing or a filter stops it. Takes no lock."""
-        take = self._take
-        if take is not None and not self.filters:
-            try:
-                if take(record):
-                    return True
-            except BaseException as error:  # a signal handler may raise any
-                self._interrupted(error, record)
-                return True
+        short = self._short
+        return self._handle(record) if short is None or self.filters else short(record)
+
+    def _handle(self, record: logging.LogRecord) -> Any:
         depth = STATE.depth
         if is_own_doing(record.name, depth):
             return False
@@ -217,10 +223,10 @@ class EventPlatformHandler(logging.Handler):
                 STATE.depth = depth
         return passed
 
-    def _interrupted(self, error: BaseException, record: logging.LogRecord) -> None:
-        """Sees to an event that the short way did not come to its end with."""
-        if isinstance(error, InterruptedPut):
-            self._pass_on(error.__cause__, record)  # it is queued, and will be counted
+    def _raised(self, error: BaseException, record: logging.LogRecord, is_queued: bool) -> None:
+        """Sees to what was raised on the short way, by a signal handler above all."""
+        if is_queued:  # it will be counted
+            self._pass_on(error.__cause__ if isinstance(error, InterruptedPut) else error, record)
         else:
             self._not_made(error, record)
 
@@ -410,7 +416,7 @@ class EventPlatformHandler(logging.Handler):
         """
         if not self._closed:
             self._closed = True
-            self._take = None
+            self._short = None
             waited_in_vain = self._waited_in_vain == self._progress()
             depth, STATE.depth = STATE.depth, STATE.depth + 1
             try:

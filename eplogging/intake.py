@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from typing import Any
 
 from .budget import OVERHEAD, Budget
 from .conformance import Conformer
@@ -21,7 +22,7 @@ try:
 except ImportError:
     Intake = None  # type: ignore[assignment,misc]
 
-Take = Callable[[logging.LogRecord], bool]
+Handle = Callable[[logging.LogRecord], Any]
 
 
 def make_intake(
@@ -30,7 +31,11 @@ def make_intake(
     listener: Listener,
     counters: Counters,
     budget: Budget,
-) -> Take | None:
+    *,
+    pid: int,
+    otherwise: Handle,
+    raised: Callable[[BaseException, logging.LogRecord, bool], None],
+) -> Handle | None:
     """What queues the message of a record that carries an event as most do.
 
     Args:
@@ -39,10 +44,13 @@ def make_intake(
         listener: whose queue takes the message.
         counters: where the event is counted.
         budget: whose limits hold.
+        pid: the process that the listener's thread is in; in another one, every record is for `otherwise`.
+        otherwise: handles each other record, nothing of which was counted.
+        raised: called with what was raised, the record, and whether its event is queued and counted by then.
 
     Returns:
-        A function that says of a record whether nothing is left to do: its event is queued and counted, or it
-        carries none. Where it says no, nothing has changed. None where there is no such function.
+        A function that handles a record; None where there is none, since C was not built or the handler asks
+        for more.
     """
     if Intake is None or conformer.warm is None or not conformer.conforms_fast:
         return None
@@ -59,9 +67,12 @@ def make_intake(
         accepted=counters.accepted,
         pending=counters.pending,
         pending_bytes=counters.pending_bytes,
+        otherwise=otherwise,
+        raised=raised,
+        pid=pid,
         most_messages=budget.max_messages,
         most_bytes=budget.max_bytes,
         overhead=OVERHEAD,
         crowded=CROWDED,
         yield_every=YIELD_EVERY,
-    ).take
+    ).handle

@@ -1,11 +1,13 @@
 /* A part of `_warm.c`: the fields that are set where an event has none of its own, as `fields.fill` sets them. */
 
-/* See `instants.now`; 0, with an exception, where the clock fails. */
+/* See `instants.now`; 0, with an exception, where the clock fails. It is looked up anew, as in Python. */
 static long long
 now_in_milliseconds(WarmPath *self)
 {
-    PyObject *seconds = PyObject_CallNoArgs(self->parts[CLOCK]);
+    PyObject *clock = attribute(self->parts[INSTANTS], CLOCK);
+    PyObject *seconds = clock == NULL ? NULL : PyObject_CallNoArgs(clock);
     double now = seconds == NULL ? 0 : PyFloat_AsDouble(seconds);
+    Py_XDECREF(clock);
     Py_XDECREF(seconds);
     return PyErr_Occurred() ? 0 : (long long)(now * 1000);
 }
@@ -122,6 +124,9 @@ fill(WarmPath *self, PyObject *event, PyObject *meta, PyObject *rules, PyObject 
             return -1;
         }
     }
+    else if (PyErr_Occurred()) {
+        return -1;
+    }
     else if (FIELD(rules, MAY_META_DT) == Py_True) {
         if (set_instant(self, meta, now) < 0) {
             return -1;
@@ -135,8 +140,11 @@ fill(WarmPath *self, PyObject *event, PyObject *meta, PyObject *rules, PyObject 
         Py_DECREF(given);
         return failed;
     }
+    if (PyErr_Occurred()) {
+        return -1;
+    }
     if (FIELD(rules, MAY_DT) != Py_True) {
-        return PyErr_Occurred() ? -1 : 0;
+        return 0;
     }
     if (event_instant(event_time, now, &happened) < 0) {
         return -1;

@@ -3,25 +3,24 @@
    It makes the message of an event that is as most are: a plain dict whose schema and stream are known, valid,
    and written alike by every encoder. Whatever else comes, it declines, and changes nothing; the Python code
    beside it then judges the event from the start. So only what is fast stands here twice, no error and no
-   look-up does. No other thread runs in the midst of it, but where it calls a function written in Python. */
+   look-up does. Other threads may run where it calls a function written in Python, or where the collector does. */
 
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 
 #include <string.h>
 
-enum name { SCHEMA, META, STREAM, ID, DT, RESOLVED, NAMES };
+enum name { SCHEMA, META, STREAM, ID, DT, RESOLVED, CLOCK, NAMES };
 
-static const char *const spelled[NAMES] = {"$schema", "meta", "stream", "id", "dt", "_resolved"};
+static const char *const spelled[NAMES] = {"$schema", "meta", "stream", "id", "dt", "_resolved", "clock"};
 
-/* The NamedTuples `schemas.Schema`, `fields.FieldRules`, `settings.Stream` and `message.Message`. */
+/* The NamedTuples `schemas.Schema`, `fields.FieldRules` and `settings.Stream`. */
 enum schema { SCHEMA_TITLE, RULES, VOUCHES, FILL_DEFAULTS, COMPILED, SCHEMA_LENGTH };
 enum rules { MAY_DT, MAY_META_DT, MAY_META_ID, DECLARES, RULES_LENGTH };
 enum stream { NAME, STREAM_TITLE, KEY_FIELDS, TOPIC, ERROR, STREAM_LENGTH };
-enum message { MESSAGE_TOPIC, KEY, VALUE, TIMESTAMP, MESSAGE_STREAM, MESSAGE_LENGTH };
 
 /* What a WarmPath is made of, in the order of its arguments. */
-enum part { SCHEMAS, STREAMS, MESSAGE, DUMPS, OPTION, CLOCK, IDS, NEW_ID, ISOFORMAT, PARSE, MERGE, INSTANT_AT, JUDGEMENTS, PARTS };
+enum part { SCHEMAS, STREAMS, MESSAGE, DUMPS, OPTION, INSTANTS, IDS, NEW_ID, ISOFORMAT, PARSE, MERGE, INSTANT_AT, JUDGEMENTS, PARTS };
 
 #include "../_names.h"
 #include "../_parts.h"
@@ -81,13 +80,17 @@ vouched_bytes(WarmPath *self, PyObject *event, PyObject *vouches)
     return value;
 }
 
-/* The value at a path of names, which the event has alive. */
+/* The value at a path of names. */
 static PyObject *
 value_at(PyObject *event, PyObject *path)
 {
-    PyObject *value = event;
+    PyObject *value = Py_NewRef(event);
     for (Py_ssize_t i = 0; value != NULL && i < PyTuple_GET_SIZE(path); i++) {
-        value = PyDict_CheckExact(value) ? PyDict_GetItemWithError(value, PyTuple_GET_ITEM(path, i)) : NULL;
+        PyObject *inner = NULL;
+        if (PyDict_CheckExact(value)) {
+            inner = Py_XNewRef(PyDict_GetItemWithError(value, PyTuple_GET_ITEM(path, i)));
+        }
+        Py_SETREF(value, inner);
     }
     return value;
 }
@@ -107,7 +110,9 @@ message_key(WarmPath *self, PyObject *event, PyObject *stream)
     for (Py_ssize_t i = 0; key != NULL && i < PyTuple_GET_SIZE(fields); i++) {
         PyObject *field = PyTuple_GET_ITEM(fields, i);
         PyObject *value = value_at(event, PyTuple_GET_ITEM(field, 1));
-        if (value == NULL || PyDict_SetItem(key, PyTuple_GET_ITEM(field, 0), value) < 0) {
+        int failed = value == NULL || PyDict_SetItem(key, PyTuple_GET_ITEM(field, 0), value) < 0;
+        Py_XDECREF(value);
+        if (failed) {
             goto done;
         }
     }
@@ -166,6 +171,9 @@ message_of(WarmPath *self, PyObject *stream, PyObject *key, PyObject *value, PyO
     PyTuple_SET_ITEM(message, VALUE, value);
     PyTuple_SET_ITEM(message, TIMESTAMP, when);
     PyTuple_SET_ITEM(message, MESSAGE_STREAM, Py_NewRef(FIELD(stream, NAME)));
+#if PY_VERSION_HEX >= 0x030E0000
+    ((PyTupleObject *)message)->ob_hash = -1; /* not computed yet */
+#endif
     PyObject_GC_UnTrack(message); /* nothing in it can hold it: the collector need not look at each that waits */
     return message;
 }
@@ -278,7 +286,7 @@ conform(PyObject *object, PyObject *const *arguments, Py_ssize_t count)
 static PyObject *
 make(PyTypeObject *type, PyObject *arguments, PyObject *keywords)
 {
-    static char *takes[] = {"schemas", "streams", "message", "dumps", "option", "clock", "ids", "new_id",
+    static char *takes[] = {"schemas", "streams", "message", "dumps", "option", "instants", "ids", "new_id",
                             "isoformat", "parse", "merge", "instant_at", "judgements", "most_bytes",
                             "most_ahead", NULL};
     PyObject *parts[PARTS];
@@ -286,7 +294,7 @@ make(PyTypeObject *type, PyObject *arguments, PyObject *keywords)
     long long most_ahead;
     if (!PyArg_ParseTupleAndKeywords(
             arguments, keywords, "O!OO!OOOO!OOOOOO!nL:WarmPath", takes, &PyDict_Type, &parts[SCHEMAS],
-            &parts[STREAMS], &PyType_Type, &parts[MESSAGE], &parts[DUMPS], &parts[OPTION], &parts[CLOCK],
+            &parts[STREAMS], &PyType_Type, &parts[MESSAGE], &parts[DUMPS], &parts[OPTION], &parts[INSTANTS],
             &PyList_Type, &parts[IDS], &parts[NEW_ID], &parts[ISOFORMAT], &parts[PARSE], &parts[MERGE],
             &parts[INSTANT_AT], &PyTuple_Type, &parts[JUDGEMENTS], &most_bytes, &most_ahead)) {
         return NULL;

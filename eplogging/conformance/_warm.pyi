@@ -1,5 +1,6 @@
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from types import ModuleType
 from typing import Any
 
 from .message import Message
@@ -13,7 +14,7 @@ class WarmPath:
         message: type[Message],
         dumps: Callable[..., bytes],
         option: int,
-        clock: Callable[[], float],
+        instants: ModuleType,
         ids: list[str],
         new_id: Callable[[], str],
         isoformat: Callable[[int], str],

@@ -60,7 +60,7 @@ def make_warm_path(
         message=Message,
         dumps=fast_writer.func,
         option=fast_writer.keywords["option"],
-        clock=instants.clock,
+        instants=instants,
         ids=fields.ids,
         new_id=fields.new_id,
         isoformat=instants.isoformat,

@@ -49,9 +49,8 @@ _WRITTEN_IN_C = ids_of(
     *(BuiltinFunctionType, GetSetDescriptorType, MemberDescriptorType),
     *(MethodDescriptorType, WrapperDescriptorType),
 )
-_PYTHONS_OWN = ids_of(
-    *(pathlib.PurePath, pathlib.PurePosixPath, pathlib.PureWindowsPath),
-    *(pathlib.Path, pathlib.PosixPath, pathlib.WindowsPath),
+_PYTHONS_OWN = ids_of(  # with what Python 3.13 put below them
+    *(kind for path in (pathlib.PosixPath, pathlib.WindowsPath) for kind in path.__mro__)
 )
 
 

@@ -68,7 +68,10 @@ def test_an_error_of_our_own_is_counted_and_never_raised(
     with application(sink=sink, **keywords()) as app:
         app.logger.info("first", extra=basic(0))
         assert app.handler.flush()
-        monkeypatch.setattr(app.handler, "_take", broken if where == "intake" else None)
+        monkeypatch.setattr(app.handler, "_short", None)
+        if where == "intake":
+            monkeypatch.setattr(app.handler._conformer, "warm", broken)
+            app.handler._shorten()
         if where == "formatter":
             monkeypatch.setattr(EventFormatter, "event", broken)
         elif where == "conformer":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import sys
 from collections.abc import Iterator
 from typing import Any
@@ -11,11 +12,13 @@ from typing import Any
 import pytest
 
 from eplogging import EventFormatter, EventPlatformHandler, bind_event_fields
+from eplogging.conformance import instants
 from eplogging.guard import STATE
-from eplogging.intake import Intake
+from eplogging.intake import Intake, make_intake
 from eplogging.listener import Listener
 from eplogging.sinks import MemorySink
 from tests.support.application import Application, application, assert_balanced, basic, keywords, page
+from tests.support.processes import run_python
 from tests.support.sinks import HeldSink
 
 pytestmark = pytest.mark.skipif(Intake is None, reason="what is written in C was not built, or is left out")
@@ -35,10 +38,23 @@ def app() -> Iterator[Application]:
         yield app
 
 
-def takes(app: Application, record: logging.LogRecord) -> bool:
-    take = app.handler._take
-    assert take is not None
-    return take(record)
+def takes(app: Application, record: Any) -> bool:
+    """Whether a record is handled in C, and nothing of it left to Python."""
+    left: list[Any] = []
+    handler = app.handler
+    handle = make_intake(
+        handler._conformer,
+        handler.formatter,
+        handler._listener,
+        handler._counters,
+        handler._budget,
+        pid=os.getpid(),
+        otherwise=left.append,
+        raised=pytest.fail,
+    )
+    assert handle is not None
+    assert handle(record) is (None if left else True)
+    return not left
 
 
 def sent(app: Application) -> list[dict[str, Any]]:
@@ -128,8 +144,9 @@ def test_a_full_queue_is_python_s(limit: dict[str, int]) -> None:
         assert after.pending_bytes == before.pending_bytes
 
 
-def test_an_event_is_not_lost_that_was_queued_when_something_was_raised(
-    app: Application, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("method", ["_attend", "attend"])
+def test_an_event_is_counted_once_that_was_queued_when_something_was_raised(
+    method: str, app: Application, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A signal handler may raise while a logging call makes way for the listener."""
 
@@ -137,13 +154,64 @@ def test_an_event_is_not_lost_that_was_queued_when_something_was_raised(
         raise KeyboardInterrupt
 
     assert app.handler.flush()
-    monkeypatch.setattr(Listener, "_attend", interrupted)
+    monkeypatch.setattr(Listener, method, interrupted)
     app.handler._listener._sleeping = True
     with pytest.raises(KeyboardInterrupt):
         app.logger.info("x", extra=basic(1))
     monkeypatch.undo()
     assert [event["number"] for event in sent(app)] == [1]
-    assert_balanced(app.stats)
+    assert app.stats.accepted == 3 and not app.stats.dropped
+
+
+def test_an_event_is_counted_once_that_something_was_raised_before(
+    app: Application, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for error in (KeyboardInterrupt, ZeroDivisionError):
+
+        def raises(*_: Any, error: type[BaseException] = error) -> None:
+            raise error("x")
+
+        monkeypatch.setattr(instants, "clock", raises)
+        if error is KeyboardInterrupt:
+            with pytest.raises(KeyboardInterrupt):
+                app.logger.info("x", extra=basic(1))
+        else:
+            app.logger.info("x", extra=basic(1))
+            assert "ZeroDivisionError: x" in capsys.readouterr().err
+        monkeypatch.undo()
+    assert sent(app) == []
+    assert app.stats.accepted == 4
+    assert dict(app.stats.dropped) == {("interrupted", ""): 1, ("internal_error", ""): 1}
+
+
+FORKED = """
+import ctypes, json, logging, os, sys
+from eplogging import EventFormatter, EventPlatformHandler
+from eplogging.sinks import MemorySink
+from tests.support.application import basic, keywords
+handler = EventPlatformHandler(sink=MemorySink(), **keywords())
+logger = logging.getLogger("app")
+logger.addHandler(handler)
+logger.setLevel(logging.INFO)
+logger.info("x", extra=basic(0))
+assert handler.flush() and handler.stats().delivered == 1
+child = ctypes.PyDLL(None).fork()
+if child == 0:
+    handler.setFormatter(EventFormatter())
+    for number in range(3):
+        logger.info("x", extra=basic(number))
+    assert handler.flush()
+    stats = handler.stats()
+    print(stats.accepted, stats.delivered, flush=True)
+    os._exit(0)
+os.waitpid(child, 0)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+def test_a_child_that_was_forked_without_hooks_starts_anew() -> None:
+    done = run_python(FORKED)
+    assert (done.code, done.stdout) == (0, "3 3\n"), done.stderr
 
 
 class Emitting(EventPlatformHandler):
@@ -158,23 +226,37 @@ class Emitting(EventPlatformHandler):
 
 def test_an_emit_of_one_s_own_is_called() -> None:
     handler = Emitting(sink=MemorySink(), **keywords())
-    assert handler._take is None
+    assert handler._short is None
     for _ in range(3):
         handler.handle(record(**basic()))
     handler.close()
     assert (handler.emitted, handler.stats().delivered) == (3, 3)
 
 
+def test_an_emit_that_is_put_into_a_handler_is_called(app: Application) -> None:
+    emitted: list[logging.LogRecord] = []
+    app.handler.emit = emitted.append  # type: ignore[method-assign]
+    app.logger.info("x", extra=basic(1))
+    del app.handler.emit
+    assert len(emitted) == 1 and sent(app) == []
+
+
+def test_a_formatter_that_is_put_into_a_handler_is_used(app: Application) -> None:
+    app.handler.formatter = EventFormatter(static_fields={"text": "static"})
+    app.logger.info("x", extra=basic(1))
+    assert [event["text"] for event in sent(app)] == ["static"]
+
+
 def test_what_asks_for_more_does_not_take_it(app: Application, tmp_path: Any) -> None:
     app.handler.setFormatter(EventFormatter(static_fields={"text": "static"}))
-    assert app.handler._take is None
+    assert app.handler._short is None
     app.handler.setFormatter(EventFormatter())
-    assert app.handler._take is not None
+    assert app.handler._short is not None
     app.handler.close()
-    assert app.handler._take is None
+    assert app.handler._short is None
     for options in ({"on_rejected": "raise"}, {"durable": True, "spool": str(tmp_path)}):
         handler = EventPlatformHandler(sink=MemorySink(), **keywords(**options))
-        assert handler._take is None
+        assert handler._short is None
         handler.close()
 
 

@@ -79,7 +79,7 @@ def test_no_memory_is_misused(tmp_path: Path) -> None:
     for source in SOURCES:
         target = tmp_path / source.relative_to(ROOT)
         compile_to(target.with_name(target.stem + SUFFIX), source, *SANITIZERS)
-    tests = ("conformance/test_warm.py", "conformance/test_properties.py", "test_intake.py")
+    tests = ("conformance/test_warm.py", "conformance/test_properties.py", "test_intake.py", "test_tally.py")
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", *(f"tests/unit/{test}" for test in tests)],
         cwd=tmp_path,

@@ -105,7 +105,8 @@ def test_it_makes_what_python_makes(name: str, conformer: Conformer) -> None:
     made = warm(conformer, given, event_time, bound)
     assert type(made) is Message
     conformer.warm = None
-    assert made == conformer.conform(given, event_time=event_time, bound=bound)
+    same = conformer.conform(given, event_time=event_time, bound=bound)
+    assert (made, hash(made)) == (same, hash(same))
     assert (given, bound) == before
 
 
@@ -192,6 +193,24 @@ def test_what_is_raised_meanwhile(
             warm(conformer, given, None, {"name": "x"})
     else:
         assert warm(conformer, given, None, {"name": "x"}) is None
+
+
+class Odd:
+    """A key that looks like `dt` until it is compared."""
+
+    __hash__ = "dt".__hash__
+
+    def __eq__(self, other: object) -> bool:
+        raise ZeroDivisionError("x")
+
+
+@pytest.mark.parametrize("where", ["event", "meta"])
+def test_a_key_that_raises(where: str, conformer: Conformer) -> None:
+    given = event()
+    holder: dict[Any, Any] = given if where == "event" else given["meta"]
+    holder[Odd()] = 1
+    with pytest.raises(ZeroDivisionError):
+        warm(conformer, given)
 
 
 def test_memory_does_not_grow(make: Callable[..., Conformer]) -> None:
