@@ -18,7 +18,6 @@ from eplogging.intake import Intake, make_intake
 from eplogging.listener import Listener
 from eplogging.sinks import MemorySink
 from tests.support.application import Application, application, assert_balanced, basic, keywords, page
-from tests.support.processes import run_python
 from tests.support.sinks import HeldSink
 
 pytestmark = pytest.mark.skipif(Intake is None, reason="what is written in C was not built, or is left out")
@@ -184,34 +183,17 @@ def test_an_event_is_counted_once_that_something_was_raised_before(
     assert dict(app.stats.dropped) == {("interrupted", ""): 1, ("internal_error", ""): 1}
 
 
-FORKED = """
-import ctypes, json, logging, os, sys
-from eplogging import EventFormatter, EventPlatformHandler
-from eplogging.sinks import MemorySink
-from tests.support.application import basic, keywords
-handler = EventPlatformHandler(sink=MemorySink(), **keywords())
-logger = logging.getLogger("app")
-logger.addHandler(handler)
-logger.setLevel(logging.INFO)
-logger.info("x", extra=basic(0))
-assert handler.flush() and handler.stats().delivered == 1
-child = ctypes.PyDLL(None).fork()
-if child == 0:
-    handler.setFormatter(EventFormatter())
+def test_in_a_child_that_was_forked_without_hooks_it_starts_anew(app: Application) -> None:
+    """What tells such a child is that it is not the process in which the listener was made."""
+    listener = app.handler._listener
+    app.handler._pid = 0
+    app.handler.setFormatter(EventFormatter())
     for number in range(3):
-        logger.info("x", extra=basic(number))
-    assert handler.flush()
-    stats = handler.stats()
-    print(stats.accepted, stats.delivered, flush=True)
-    os._exit(0)
-os.waitpid(child, 0)
-"""
-
-
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
-def test_a_child_that_was_forked_without_hooks_starts_anew() -> None:
-    done = run_python(FORKED)
-    assert (done.code, done.stdout) == (0, "3 3\n"), done.stderr
+        app.logger.info("x", extra=basic(number))
+    listener.close(1.0)
+    assert app.handler.flush() and app.handler._pid == os.getpid()
+    assert app.handler._listener is not listener
+    assert (app.stats.accepted, app.stats.delivered) == (3, 3)
 
 
 class Emitting(EventPlatformHandler):
