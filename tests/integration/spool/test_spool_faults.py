@@ -16,6 +16,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -25,6 +26,7 @@ from confluent_kafka import KafkaError, KafkaException, Producer
 
 import eplogging
 from eplogging.conformance.forking import imported
+from eplogging.intake import Intake
 from eplogging.metrics import Stats
 from eplogging.sinks import MemorySink
 from eplogging.spool import Row, Spool
@@ -514,11 +516,20 @@ class Moment:
             self._left -= 1
 
 
-@pytest.mark.xfail(
-    reason="a signal handler may raise between any two steps of a call, and no lock may keep it out, as it "
+IN_C = Intake is not None and find_spec("jsonschema_rs") is not None and find_spec("orjson") is not None
+IN_PYTHON = (
+    "a signal handler may raise between any two steps of a call in Python, and no lock may keep it out, as it "
     "may log itself: one counter may then be one off"
 )
-@pytest.mark.parametrize("durable", [False, True])
+
+
+@pytest.mark.parametrize(
+    "durable",
+    [
+        pytest.param(False, marks=pytest.mark.xfail(not IN_C, reason=IN_PYTHON)),
+        pytest.param(True, marks=pytest.mark.xfail(reason=IN_PYTHON)),
+    ],
+)
 def test_a_signal_handler_that_raises_at_any_moment(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, durable: bool
 ) -> None:
@@ -544,7 +555,7 @@ def test_a_signal_handler_that_raises_at_any_moment(
                 wrong.append(f"{moment.place}: sides differ by {state[0]}, pending {state[1]}")
                 before = state
         print(f"{number} moments")
-        assert number > 20
+        assert number > (3 if IN_C and not durable else 20)
         assert not wrong, "\n".join(wrong)
 
 
