@@ -518,8 +518,8 @@ class Moment:
 
 IN_C = Intake is not None and find_spec("jsonschema_rs") is not None and find_spec("orjson") is not None
 IN_PYTHON = (
-    "a signal handler may raise between any two steps of a call in Python, and no lock may keep it out, as it "
-    "may log itself: one counter may then be one off"
+    "a signal handler may raise between any two steps of a call in Python, and no lock may keep it out, as "
+    "it may log itself: one counter may then be one off"
 )
 
 
