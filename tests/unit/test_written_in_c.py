@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import sysconfig
+import tarfile
 from pathlib import Path
 
 import pytest
@@ -55,6 +56,30 @@ def test_an_installation_does_without_a_compiler(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     [package] = tmp_path.glob("lib*/eplogging")
     assert (package / "handler.py").exists() and not list(package.rglob("*.so"))
+
+
+def test_all_of_it_is_in_the_source_distribution(tmp_path: Path) -> None:
+    pytest.importorskip("setuptools")
+    command = [
+        sys.executable,
+        "setup.py",
+        "-q",
+        "egg_info",
+        "-e",
+        str(tmp_path),
+        "sdist",
+        "-d",
+        str(tmp_path),
+    ]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    [archive] = tmp_path.glob("*.tar.gz")
+    with tarfile.open(archive) as opened:
+        names = {name.partition("/")[2] for name in opened.getnames()}
+    sources = {
+        str(path.relative_to(ROOT)) for kind in "ch" for path in (ROOT / "eplogging").rglob(f"*.{kind}")
+    }
+    assert len(sources) >= 7 and sources <= names
 
 
 @needs_compiler
