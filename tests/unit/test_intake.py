@@ -19,8 +19,12 @@ from eplogging.listener import Listener
 from eplogging.sinks import MemorySink
 from tests.support.application import Application, application, assert_balanced, basic, keywords, page
 from tests.support.sinks import HeldSink
+from tests.unit.conformance.world import needs_fast
 
-pytestmark = pytest.mark.skipif(Intake is None, reason="what is written in C was not built, or is left out")
+pytestmark = [
+    needs_fast,
+    pytest.mark.skipif(Intake is None, reason="what is written in C was not built, or is left out"),
+]
 
 
 def record(message: Any = "x", name: str = "application", **extra: Any) -> logging.LogRecord:
