@@ -36,6 +36,7 @@ typedef struct {
     PyObject *parts[PARTS]; /* so far a Holder */
     long pid;
     Py_ssize_t crowded, yield_every, most_messages, most_bytes, overhead;
+    Py_ssize_t last_size; /* of a message, as it counts */
 } Intake;
 
 static int
@@ -139,6 +140,14 @@ moved(Intake *self, enum part counter, long long number)
     return counter_move((Counter *)self->parts[counter], number);
 }
 
+/* Whether there is no room for a message such as the last one: then it would be made here in vain. */
+static int
+is_full(Intake *self)
+{
+    return moved(self, PENDING, 0) >= self->most_messages
+           || moved(self, BYTES, 0) + self->last_size > self->most_bytes;
+}
+
 /* See `Budget.take`. */
 static int
 take_room(Intake *self, Py_ssize_t size)
@@ -173,7 +182,7 @@ enum outcome { LEFT_TO_PYTHON, QUEUED, NO_EVENT, RAISED_BEFORE };
 static enum outcome
 queue(Intake *self, PyObject *message)
 {
-    Py_ssize_t size = size_of(self, message);
+    Py_ssize_t size = self->last_size = size_of(self, message);
     if (!takes_any(self) || PyErr_Occurred() || !take_room(self, size)) {
         return LEFT_TO_PYTHON;
     }
@@ -197,7 +206,7 @@ queue(Intake *self, PyObject *message)
 static enum outcome
 taken(Intake *self, PyObject *attributes)
 {
-    if (may_be_own(PyDict_GetItemWithError(attributes, names[NAME])) || is_within(self)) {
+    if (may_be_own(PyDict_GetItemWithError(attributes, names[NAME])) || is_within(self) || is_full(self)) {
         return LEFT_TO_PYTHON;
     }
     int own = 0;
@@ -279,7 +288,8 @@ make(PyTypeObject *type, PyObject *arguments, PyObject *keywords)
             arguments, keywords, "OOO!OO!OOO!O!O!OOlnnnnn:Intake", takes, &parts[SELECTED], &parts[CONFORM],
             &PyDict_Type, &parts[WANTED], &parts[STATE], &PyContextVar_Type, &parts[BOUND], &parts[LISTENER],
             &parts[QUEUE], &counter_type, &parts[ACCEPTED], &counter_type, &parts[PENDING], &counter_type,
-            &parts[BYTES], &parts[OTHERWISE], &parts[RAISED], &pid, &most_messages, &most_bytes, &overhead, &crowded, &yield_every)) {
+            &parts[BYTES], &parts[OTHERWISE], &parts[RAISED], &pid, &most_messages, &most_bytes, &overhead,
+            &crowded, &yield_every)) {
         return NULL;
     }
     Intake *self = NULL;

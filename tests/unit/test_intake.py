@@ -147,6 +147,25 @@ def test_a_full_queue_is_python_s(limit: dict[str, int]) -> None:
         assert after.pending_bytes == before.pending_bytes
 
 
+@pytest.mark.parametrize("limit", [{"queue_size": 3}, {"queue_bytes": 2_500}])
+def test_in_a_full_queue_no_message_is_made_twice(limit: dict[str, int]) -> None:
+    with application(sink=HeldSink(), **keywords(flush_timeout=0.1, **limit)) as app:
+        app.handler._conformer.look_up(basic())
+        warm, made = app.handler._conformer.warm, list[int]()
+        assert warm is not None
+
+        def counting(*arguments: Any) -> Any:
+            made.append(1)
+            return warm(*arguments)
+
+        app.handler._conformer.warm = counting
+        app.handler._shorten()
+        for number in range(50):
+            app.logger.info("x", extra=basic(number))
+        assert sum(app.stats.dropped.values()) >= 45
+        assert len(made) <= 50 + 1  # the first that did not fit
+
+
 @pytest.mark.parametrize("method", ["_attend", "attend"])
 def test_an_event_is_counted_once_that_was_queued_when_something_was_raised(
     method: str, app: Application, monkeypatch: pytest.MonkeyPatch
