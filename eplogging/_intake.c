@@ -124,11 +124,11 @@ message_of(Intake *self, PyObject *event, int own, PyObject *attributes)
     }
     Py_XDECREF(created);
     Py_XDECREF(bound);
-    if (message == Py_None) {
+    if (message == Py_None || message == Py_False) {
         Py_CLEAR(message);
     }
     if (message != NULL && !is_message(message)) {
-        PyErr_SetString(PyExc_TypeError, "conform gives a message or None");
+        PyErr_SetString(PyExc_TypeError, "conform gives a message, False or None");
         Py_CLEAR(message);
     }
     return message;

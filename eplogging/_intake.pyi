@@ -1,7 +1,7 @@
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from logging import LogRecord
-from typing import Any
+from typing import Any, Literal
 
 class Counter:
     @property
@@ -13,7 +13,7 @@ class Intake:
         cls,
         *,
         selected: Callable[[dict[str, Any], dict[str, bool]], dict[str, Any] | None],
-        conform: Callable[..., tuple[Any, ...] | None],
+        conform: Callable[..., tuple[Any, ...] | Literal[False] | None],
         wanted: dict[str, bool],
         state: object,
         bound: ContextVar[Mapping[str, Any]],

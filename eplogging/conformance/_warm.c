@@ -178,10 +178,10 @@ message_of(WarmPath *self, PyObject *stream, PyObject *key, PyObject *value, PyO
     return message;
 }
 
-/* From the copies of an event and its `meta` to its message. */
+/* From the copies of an event and its `meta` to its message. `judged`: whether the validator was asked. */
 static PyObject *
 conform_copy(WarmPath *self, PyObject *copy, PyObject *meta, PyObject *schema, PyObject *stream,
-             PyObject *event_time, PyObject *bound)
+             PyObject *event_time, PyObject *bound, int *judged)
 {
     PyObject *rules = FIELD(schema, RULES), *vouches = FIELD(schema, VOUCHES);
     PyObject *defaults = FIELD(schema, FILL_DEFAULTS), *event, *value, *key, *message = NULL;
@@ -192,6 +192,7 @@ conform_copy(WarmPath *self, PyObject *copy, PyObject *meta, PyObject *schema, P
         return NULL;
     }
     event = defaults == Py_None ? Py_NewRef(copy) : PyObject_CallOneArg(defaults, copy);
+    *judged = event != NULL;
     value = event == NULL ? NULL : vouched_bytes(self, event, vouches);
     key = value == NULL ? NULL : message_key(self, event, stream);
     if (key != NULL && fits(self, value, key)) {
@@ -233,7 +234,7 @@ have_one_title(PyObject *schema, PyObject *stream)
 /* The message; or NULL, with an exception or without: then the event is declined.
    Where the event is the caller's `own` to change, it needs no copy. */
 static PyObject *
-conformed(WarmPath *self, PyObject *event, PyObject *event_time, PyObject *bound, int own)
+conformed(WarmPath *self, PyObject *event, PyObject *event_time, PyObject *bound, int own, int *judged)
 {
     if (!PyDict_CheckExact(event)) {
         return NULL;
@@ -253,7 +254,7 @@ conformed(WarmPath *self, PyObject *event, PyObject *event_time, PyObject *bound
     if (meta == NULL || copy == NULL || PyDict_SetItem(copy, names[META], meta) < 0) {
         goto done;
     }
-    message = conform_copy(self, copy, meta, schema, stream, event_time, bound);
+    message = conform_copy(self, copy, meta, schema, stream, event_time, bound, judged);
 done:
     Py_XDECREF(uri);
     Py_XDECREF(meta);
@@ -270,8 +271,9 @@ conform(PyObject *object, PyObject *const *arguments, Py_ssize_t count)
         PyErr_SetString(PyExc_TypeError, "conform takes event, event_time, bound and own");
         return NULL;
     }
+    int judged = 0;
     PyObject *message = conformed(
-        (WarmPath *)object, arguments[0], arguments[1], arguments[2], arguments[3] == Py_True);
+        (WarmPath *)object, arguments[0], arguments[1], arguments[2], arguments[3] == Py_True, &judged);
     if (message != NULL) {
         return message;
     }
@@ -280,7 +282,7 @@ conform(PyObject *object, PyObject *const *arguments, Py_ssize_t count)
         return NULL;
     }
     PyErr_Clear();
-    Py_RETURN_NONE;
+    return Py_NewRef(judged ? Py_False : Py_None);
 }
 
 static PyObject *
@@ -337,7 +339,7 @@ selected(PyObject *Py_UNUSED(module), PyObject *const *arguments, Py_ssize_t cou
 
 static PyMethodDef methods[] = {
     {"conform", (PyCFunction)(void (*)(void))conform, METH_FASTCALL,
-     "conform(event, event_time, bound, own, /)\n--\n\nThe event's message, or None where Python must judge."},
+     "conform(event, event_time, bound, own, /)\n--\n\nThe event's message; False where it was not vouched for, None where it was not judged."},
     {NULL, NULL, 0, NULL},
 };
 

@@ -1,7 +1,7 @@
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from types import ModuleType
-from typing import Any
+from typing import Any, Literal
 
 from .message import Message
 
@@ -27,6 +27,6 @@ class WarmPath:
     ) -> WarmPath: ...
     def conform(
         self, event: Any, event_time: datetime | float | None, bound: Mapping[str, Any] | None, own: bool, /
-    ) -> Message | None: ...
+    ) -> Message | Literal[False] | None: ...
 
 def selected(items: dict[str, Any], wanted: dict[str, bool], /) -> dict[str, Any] | None: ...

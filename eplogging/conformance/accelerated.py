@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 from . import fields, instants
 from .errors import ConformanceError
@@ -27,8 +27,10 @@ try:
 except ImportError:
     WarmPath = selected = None  # type: ignore[assignment,misc]
 
-Warm = Callable[[Any, datetime | float | None, Mapping[str, Any] | None, bool], Message | None]
-"""Makes the message of an event, or None where Python must judge it.
+Warm = Callable[
+    [Any, datetime | float | None, Mapping[str, Any] | None, bool], Message | Literal[False] | None
+]
+"""Makes the message of an event; False where its schema did not vouch for it, None where it was not judged.
 
 Called with the event, when it happened (see `Conformer.conform`), the fields of the context, and whether the
 event is the caller's own, so that fields may be set in it.

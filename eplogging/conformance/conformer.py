@@ -148,9 +148,10 @@ class Conformer:
             UnavailableError: a look-up got no answer, or (`NotCachedError`) is needed and not allowed.
             ValueError: `event_time` names no instant.
         """
+        message: Message | Literal[False] | None = None
         if self.warm is not None and event_id is None and (cached_only or not self._streams.has_old_answer()):
             message = self.warm(event, event_time, bound, False)
-            if message is not None:
+            if message:
                 return message
         if type(event) is not dict:
             event = _object(event)
@@ -161,7 +162,7 @@ class Conformer:
             stream = self._streams.get(stream_name, cached_only=cached_only)  # R2
             if stream.schema_title != schema.title:  # R3
                 raise SchemaTitleError(_wrong_title(stream, schema, schema_uri))
-            valid, value, write = self._validated(filled, schema)  # R6
+            valid, value, write = self._validated(filled, schema, was_judged=message is False)  # R6
             key = message_key(valid, stream.key_fields, write)  # R7
             check_size(value, key, self._max_message_bytes)
         except ConformanceError as error:
@@ -177,10 +178,13 @@ class Conformer:
         timestamp = self._timestamp(filled, valid)
         return _new(Message, (stream.topic, key, value, timestamp, stream.name))  # R8
 
-    def _validated(self, filled: fields.Filled, schema: Schema) -> tuple[dict[str, Any], bytes, Writer]:
+    def _validated(
+        self, filled: fields.Filled, schema: Schema, *, was_judged: bool
+    ) -> tuple[dict[str, Any], bytes, Writer]:
         """The event with its schema's defaults, valid, beside its bytes and what writes parts of it."""
         event = filled.event
-        if schema.vouches is not None and filled.has_real_instants:  # the short way
+        # The short way, unless it was gone in C.
+        if schema.vouches is not None and filled.has_real_instants and not was_judged:
             try:
                 if schema.fill_defaults is not None:
                     event = schema.fill_defaults(event)

@@ -95,7 +95,15 @@ def looked_up(conformer: Conformer) -> Conformer:
 
 def warm(conformer: Conformer, event: Any, event_time: Any = None, bound: Any = None) -> Message | None:
     assert conformer.warm is not None
-    return conformer.warm(event, event_time, bound, False)
+    return conformer.warm(event, event_time, bound, False) or None
+
+
+def test_what_was_judged_in_c_is_not_judged_so_again(
+    conformer: Conformer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("eplogging.conformance.conformer.fast_writer", None)
+    assert conformer.warm is not None and conformer.warm(event(free=1.5), None, None, False) is False
+    assert conformer.conform(event(free=1.5)).value.endswith(b'"free":1.5,"dt":"%s"}' % NOW_TEXT.encode())
 
 
 @pytest.mark.parametrize("name", MAKES)
@@ -116,7 +124,7 @@ def test_the_rest_is_python_s(name: str, conformer: Conformer) -> None:
     given = LEAVES[name]
     if type(given) is dict:
         before = dict(given)
-        assert warm(conformer, given) is None
+        assert not warm(conformer, given)
         assert list(map(id, before.values())) == list(map(id, given.values()))
     else:
         assert warm(conformer, given) is None
